@@ -1,0 +1,8 @@
+// Every test file is its own process: some of them start real servers and kill them with SIGKILL.
+export default {
+	files: ["test/**/*.test.ts"],
+	extensions: { ts: "module" },
+	workerThreads: false,
+	concurrency: 2,
+	timeout: "3m",
+};
