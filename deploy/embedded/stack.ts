@@ -1,0 +1,186 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { deploy } from "#deploy/deploy.ts";
+import { registerEndpoints } from "#deploy/register/endpoints.ts";
+import { createSession, type Session } from "#openstack/session.ts";
+import { type Child, startChild } from "./child.ts";
+import { readOrMakeSecrets } from "./secrets.ts";
+
+/** The one compute host of the demo cloud. */
+export const computeHost = "compute-1";
+export const targetId = "default";
+
+export type StackOptions = {
+	/** Everything the stack keeps is below it. */
+	dataFolder: string;
+	/** 0 takes free ports. */
+	ports: { cloud: number; openwhisk: number; workloads: number; datamover: number };
+	/** How often a busy agent reports, and how long a lease lasts without a report. */
+	syncSeconds?: number;
+	leaseSeconds?: number;
+	log: (line: string) => void;
+};
+
+/** A running Holdfast on one machine: demo cloud, document store, OpenWhisk, functions, gateway, tick, one agent. */
+export type Stack = {
+	readonly authUrl: string;
+	readonly workloadsUrl: string;
+	readonly dataFolder: string;
+	/** Resolves with a sentence when a part ends that nobody asked to end. */
+	readonly broken: Promise<string>;
+	/** Kills the agent with SIGKILL. */
+	killAgent(): Promise<void>;
+	/** Starts the agent again. */
+	startAgent(): Promise<void>;
+	/** Stops everything, last started first. Safe to repeat. */
+	stop(): Promise<void>;
+};
+
+/** The demo cloud's administrator; the passwords are in its documentation, so it listens on loopback only. */
+export const adminSession = (authUrl: string): Session =>
+	createSession({
+		authUrl,
+		auth: {
+			method: "password",
+			user: { name: "admin", domain: { name: "Default" } },
+			password: "admin-secret",
+			project: { name: "admin", domain: { name: "Default" } },
+		},
+	});
+
+const identity = (authUrl: string, user: string, password: string, project: string): Record<string, string> => ({
+	OS_AUTH_URL: authUrl,
+	OS_USERNAME: user,
+	OS_PASSWORD: password,
+	OS_PROJECT_NAME: project,
+	OS_USER_DOMAIN_NAME: "Default",
+	OS_PROJECT_DOMAIN_NAME: "Default",
+	OS_REGION_NAME: "RegionOne",
+	OS_INTERFACE: "public",
+});
+
+/** Environment with which the CLI talks to the stack as the demo project's member. */
+export const userEnvironment = (authUrl: string): Record<string, string> =>
+	identity(authUrl, "demo", "demo-secret", "demo");
+
+/**
+ * Starts the stack, every part as a process of its own, in the order in which they need each other. A start that
+ * fails half-way stops what it had started and throws a sentence that names the part and its log.
+ */
+export const startStack = async (options: StackOptions): Promise<Stack> => {
+	const { dataFolder, ports, log } = options;
+	const at = (...names: string[]): string => join(dataFolder, ...names);
+	for (const folder of ["secrets", "target", "log"]) mkdirSync(at(folder), { recursive: true, mode: 0o700 });
+	const secrets = readOrMakeSecrets(at("secrets"));
+	const logFolder = at("log");
+	// A Unix socket's path has at most 107 bytes, and a data folder may be anywhere.
+	const socketFolder = mkdtempSync(join(tmpdir(), "holdfast-"));
+
+	const running: Child[] = [];
+	let stopping = false;
+	let reportBroken: (sentence: string) => void;
+	const broken = new Promise<string>((resolve) => {
+		reportBroken = resolve;
+	});
+	const start = async (name: string, script: string, args: string[], env?: Record<string, string>): Promise<Child> => {
+		log(`starting ${name}`);
+		const child = await startChild({ name, script, args, ...(env && { env }), logFolder });
+		running.push(child);
+		void child.ended.then((sentence) => {
+			if (!stopping && running.includes(child)) reportBroken(sentence);
+		});
+		return child;
+	};
+	const stop = async (): Promise<void> => {
+		stopping = true;
+		for (const child of running.splice(0).reverse()) await child.stop();
+		rmSync(socketFolder, { recursive: true, force: true });
+	};
+
+	try {
+		const store = await start("store", "platform/mongo/main.ts", [
+			...["--data", at("store")],
+			...["--socket", join(socketFolder, "mongo.sock")],
+		]);
+		const mongodbUri = store.ready.uri as string;
+		const cloud = await start("cloud", "test/cloud/main.ts", ["--data", at("cloud"), "--port", String(ports.cloud)]);
+		const authUrl = cloud.ready.authUrl as string;
+		const openwhisk = await start("openwhisk", "platform/openwhisk/main.ts", [
+			...["--port", String(ports.openwhisk)],
+			...["--store-uri", mongodbUri],
+			...["--auth-file", secrets.openwhiskAuthFile],
+		]);
+		const apihost = openwhisk.ready.apihost as string;
+
+		log("deploying the functions");
+		await deploy({
+			apihost,
+			auth: secrets.openwhiskAuth,
+			env: {
+				...identity(authUrl, "holdfast", "holdfast-secret", "service"),
+				MONGODB_URI: mongodbUri,
+				HOLDFAST_GATEWAY_SECRET: secrets.gatewaySecret,
+				HOLDFAST_SYNC_SECONDS: String(options.syncSeconds ?? 2),
+				HOLDFAST_JOB_LEASE_SECONDS: String(options.leaseSeconds ?? 60),
+			},
+			log,
+		});
+
+		const gateway = await start(
+			"gateway",
+			"gateway/main.ts",
+			[
+				...["--listen", `127.0.0.1:${ports.workloads}`],
+				...["--datamover-listen", `127.0.0.1:${ports.datamover}`],
+				...["--openwhisk", apihost],
+				...["--namespace", openwhisk.ready.namespace as string],
+				...["--auth-url", authUrl],
+			],
+			{
+				...identity(authUrl, "holdfast", "holdfast-secret", "service"),
+				HOLDFAST_GATEWAY_SECRET: secrets.gatewaySecret,
+			},
+		);
+		const workloadsUrl = gateway.ready.workloads as string;
+		await registerEndpoints(adminSession(authUrl), {
+			region: "RegionOne",
+			urls: { workloads: workloadsUrl, datamover: gateway.ready.datamover as string },
+		});
+		await start("tick", "triggers/main.ts", ["--apihost", apihost, "--auth-file", secrets.openwhiskAuthFile]);
+
+		const agentConfig = at("agent.yaml");
+		const hostFolder = at("cloud", "hosts", computeHost);
+		writeFileSync(
+			agentConfig,
+			stringify({
+				host: computeHost,
+				state_path: at("agent"),
+				instances_path: join(hostFolder, "instances"),
+				mount_point_base: join(hostFolder, "mnt"),
+				targets: { [targetId]: { type: "file", path: at("target"), key_file: secrets.vaultKeyFile } },
+			}),
+			{ mode: 0o600 },
+		);
+		let agent: Child;
+		const startAgent = async (): Promise<void> => {
+			agent = await start(
+				"agent",
+				"agents/compute/main.ts",
+				["--config", agentConfig],
+				identity(authUrl, "agent", "agent-secret", "service"),
+			);
+		};
+		const killAgent = async (): Promise<void> => {
+			running.splice(running.indexOf(agent), 1);
+			await agent.kill();
+		};
+		await startAgent();
+
+		return { authUrl, workloadsUrl, dataFolder, broken, killAgent, startAgent, stop };
+	} catch (error) {
+		await stop();
+		throw error;
+	}
+};
