@@ -6,18 +6,33 @@ import { run } from "./run.ts";
 
 /** How much a day of use changes in the demo. */
 const filesWritten = 12;
-const foldersToThin = ["/usr-0/bin", "/usr-0/lib", "/usr-0/share/doc", "/usr-0"] as const;
 const filesDeleted = 40;
 const randomWrites = 300;
 const writeBytes = 4096;
 
-/** Names of regular files in a folder of an ext4 image, from debugfs's `ls -p`: /inode/mode/uid/gid/name/size/. */
-const filesIn = async (image: string, folder: string): Promise<string[]> => {
+/** Entries of a folder in an ext4 image, from debugfs's `ls -p`: /inode/mode/uid/gid/name/size/. */
+const listFolder = async (image: string, folder: string): Promise<{ files: string[]; folders: string[] }> => {
 	const listing = await run("debugfs", ["-R", `ls -p ${folder}`, image]);
-	return listing.split("\n").flatMap((line) => {
+	const found: { files: string[]; folders: string[] } = { files: [], folders: [] };
+	for (const line of listing.split("\n")) {
 		const [, , mode, , , name] = line.split("/");
-		return mode?.startsWith("10") && name && !/["\s]/.test(name) ? [`${folder}/${name}`] : [];
-	});
+		if (!mode || !name || name === "." || name === ".." || /["\s]/.test(name)) continue;
+		if (mode.startsWith("10")) found.files.push(`${folder}/${name}`);
+		if (mode.startsWith("04")) found.folders.push(`${folder}/${name}`);
+	}
+	return found;
+};
+
+/** The first `count` regular files that a walk of the image meets, nearest to the root first. */
+const someFiles = async (image: string, count: number): Promise<string[]> => {
+	const files: string[] = [];
+	const folders = [""];
+	for (let folder = folders.shift(); folder !== undefined && files.length < count; folder = folders.shift()) {
+		const entries = await listFolder(image, folder || "/");
+		files.push(...entries.files);
+		folders.push(...entries.folders.map((path) => path.replace("//", "/")));
+	}
+	return files.slice(0, count);
 };
 
 /** Writes new files into, and deletes old ones from, the ext4 file system in a raw image, with debugfs. */
@@ -30,12 +45,7 @@ const changeFiles = async (image: string, label: string): Promise<void> => {
 			writeFileSync(source, `${label} note ${index} ${new Date().toISOString()}\n`.repeat(randomInt(100, 40_000)));
 			commands.push(`write ${source} ${label}-note-${index}`);
 		}
-		let toDelete = filesDeleted;
-		for (const folder of foldersToThin) {
-			const victims = (await filesIn(image, folder)).slice(0, toDelete);
-			commands.push(...victims.map((path) => `rm ${path}`));
-			toDelete -= victims.length;
-		}
+		commands.push(...(await someFiles(image, filesDeleted)).map((path) => `rm ${path}`));
 		const script = join(scratch, "commands");
 		writeFileSync(script, `${commands.join("\n")}\n`);
 		await run("debugfs", ["-w", "-f", script, image]);
