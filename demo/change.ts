@@ -10,9 +10,9 @@ const filesDeleted = 40;
 const randomWrites = 300;
 const writeBytes = 4096;
 
-/** Entries of a folder in an ext4 image, from debugfs's `ls -p`: /inode/mode/uid/gid/name/size/. */
+/** Entries of a folder ("" is the root) in an ext4 image, from debugfs's `ls -p`: /inode/mode/uid/gid/name/size/. */
 const listFolder = async (image: string, folder: string): Promise<{ files: string[]; folders: string[] }> => {
-	const listing = await run("debugfs", ["-R", `ls -p ${folder}`, image]);
+	const listing = await run("debugfs", ["-R", `ls -p ${folder || "/"}`, image]);
 	const found: { files: string[]; folders: string[] } = { files: [], folders: [] };
 	for (const line of listing.split("\n")) {
 		const [, , mode, , , name] = line.split("/");
@@ -28,9 +28,9 @@ const someFiles = async (image: string, count: number): Promise<string[]> => {
 	const files: string[] = [];
 	const folders = [""];
 	for (let folder = folders.shift(); folder !== undefined && files.length < count; folder = folders.shift()) {
-		const entries = await listFolder(image, folder || "/");
+		const entries = await listFolder(image, folder);
 		files.push(...entries.files);
-		folders.push(...entries.folders.map((path) => path.replace("//", "/")));
+		folders.push(...entries.folders);
 	}
 	return files.slice(0, count);
 };
