@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { installMissingPackages } from "#deploy/debian/install.ts";
+import { lockFolder } from "./lock.ts";
 import { type Stack, startStack, userEnvironment } from "./stack.ts";
 
 const help = `Starts Holdfast on this machine and keeps it running: a demo cloud, the embedded document store and
@@ -51,6 +52,7 @@ const run = async (): Promise<void> => {
 	installMissingPackages(log);
 	const dataFolder = resolve(values.data ?? ".holdfast/local");
 	mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
+	const unlock = await lockFolder(dataFolder);
 	const stack = await startStack({ dataFolder, ports: values["free-ports"] ? freePorts : usualPorts, log });
 	tell(stack);
 	const asked = new Promise<undefined>((ask) => {
@@ -62,6 +64,7 @@ const run = async (): Promise<void> => {
 		process.exitCode = 1;
 	}
 	await stack.stop();
+	await unlock();
 };
 
 try {
