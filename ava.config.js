@@ -1,7 +1,7 @@
 // Every test file is its own process: some of them start real servers and kill them with SIGKILL.
 export default {
 	files: ["test/**/*.test.ts"],
-	extensions: { ts: "module" },
+	extensions: ["ts"],
 	workerThreads: false,
 	concurrency: 2,
 	timeout: "3m",
