@@ -1,0 +1,61 @@
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { startOpenWhisk } from "./server.ts";
+
+const help = `Embedded OpenWhisk: Apache OpenWhisk's REST API, actions as processes on this machine, loopback only.
+
+  node platform/openwhisk/main.ts --store-uri URI --auth-file FILE [--port N]
+
+  --store-uri URI   where entities and activations are kept: mongodb://…, or memory: to forget them
+  --auth UUID:KEY   the API key (visible in the process list; prefer --auth-file)
+  --auth-file FILE  a file that holds the API key
+  --port N          loopback port; 0, the default, takes any free one
+  --namespace NAME  default guest
+  --node PATH       the Node that runs the actions; default: the one that runs this
+  --containers N    most action processes at a time; default 16
+
+Prints one line of JSON when ready: {"ready":true,"apihost":…,"namespace":…}. SIGTERM lets running activations end.
+`;
+
+function readOptions() {
+	const { values } = parseArgs({
+		options: {
+			"store-uri": { type: "string" },
+			auth: { type: "string" },
+			"auth-file": { type: "string" },
+			port: { type: "string", default: "0" },
+			namespace: { type: "string" },
+			node: { type: "string" },
+			containers: { type: "string" },
+			help: { type: "boolean", default: false },
+		},
+	});
+	if (values.help) return undefined;
+	const file = values["auth-file"];
+	const auth = file === undefined ? values.auth : readFileSync(file, "utf8").trim();
+	if (auth === undefined) throw new Error("Give the API key with --auth-file FILE or --auth UUID:KEY.");
+	if (values["store-uri"] === undefined) throw new Error("Give the store with --store-uri URI.");
+	return {
+		storeUri: values["store-uri"],
+		auth,
+		port: Number(values.port),
+		...(values.namespace === undefined ? {} : { namespace: values.namespace }),
+		...(values.node === undefined ? {} : { node: values.node }),
+		...(values.containers === undefined ? {} : { maxContainers: Number(values.containers) }),
+	};
+}
+
+try {
+	const options = readOptions();
+	if (options === undefined) process.stdout.write(help);
+	else {
+		const platform = await startOpenWhisk(options);
+		const { apihost, namespace } = platform;
+		process.stdout.write(`${JSON.stringify({ ready: true, apihost, namespace })}\n`);
+		for (const signal of ["SIGTERM", "SIGINT"] as const)
+			process.once(signal, () => void platform.stop().then(() => process.exit(0)));
+	}
+} catch (error) {
+	process.stderr.write(`${(error as Error).message}\n`);
+	process.exit(1);
+}
