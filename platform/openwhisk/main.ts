@@ -7,6 +7,7 @@ const help = `Embedded OpenWhisk: Apache OpenWhisk's REST API, actions as proces
   node platform/openwhisk/main.ts --store-uri URI --auth-file FILE [--port N]
 
   --store-uri URI   where entities and activations are kept: mongodb://…, or memory: to forget them
+  --database NAME   the platform's own database in that store; default openwhisk
   --auth UUID:KEY   the API key (visible in the process list; prefer --auth-file)
   --auth-file FILE  a file that holds the API key
   --port N          loopback port; 0, the default, takes any free one
@@ -21,6 +22,7 @@ function readOptions() {
 	const { values } = parseArgs({
 		options: {
 			"store-uri": { type: "string" },
+			database: { type: "string" },
 			auth: { type: "string" },
 			"auth-file": { type: "string" },
 			port: { type: "string", default: "0" },
@@ -39,6 +41,7 @@ function readOptions() {
 		storeUri: values["store-uri"],
 		auth,
 		port: Number(values.port),
+		...(values.database === undefined ? {} : { database: values.database }),
 		...(values.namespace === undefined ? {} : { namespace: values.namespace }),
 		...(values.node === undefined ? {} : { node: values.node }),
 		...(values.containers === undefined ? {} : { maxContainers: Number(values.containers) }),

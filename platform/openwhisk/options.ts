@@ -5,6 +5,8 @@ export type OpenWhiskOptions = {
 	port: number;
 	/** `mongodb://…`, or `memory:` for a platform whose state ends with it. */
 	storeUri: string;
+	/** The platform's own database in the store, default `openwhisk`; two platforms on one store need two. */
+	database?: string;
 	/** `uuid:key`, the API key of the namespace. */
 	auth: string;
 	/** Default `guest`. */
@@ -29,6 +31,7 @@ export type CheckedOptions = Required<OpenWhiskOptions>;
 /** Fills in the defaults; throws one sentence for the first value that cannot be used. */
 export function checkOptions(options: OpenWhiskOptions): CheckedOptions {
 	const checked: CheckedOptions = {
+		database: "openwhisk",
 		namespace: "guest",
 		node: process.execPath,
 		maxContainers: 16,
@@ -45,6 +48,8 @@ export function checkOptions(options: OpenWhiskOptions): CheckedOptions {
 	if (!/^[^\s:]+:[^\s:]+$/.test(checked.auth)) throw new Error("The API key must be of the form UUID:KEY.");
 	if (!/^(mongodb(\+srv)?:\/\/|memory:$)/.test(checked.storeUri))
 		throw new Error("--store-uri must be a mongodb:// URI, or 'memory:' for a platform that forgets.");
+	if (!/^\w{1,38}$/.test(checked.database))
+		throw new Error(`--database must be a short word such as 'openwhisk', not '${checked.database}'.`);
 	if (!/^\w[\w@.-]*$/.test(checked.namespace))
 		throw new Error(`--namespace must be a name such as 'guest', not '${checked.namespace}'.`);
 	for (const name of ["maxContainers", "idleMs", "blockingWaitMs", "activationsKept"] as const)

@@ -22,12 +22,11 @@ type ActivationDocument = { _id: string; namespace: string; name: string; path: 
 const partChars = 4 * 1024 * 1024;
 const connectMs = 5_000;
 
-/** The state in the database of the URI's path, or `openwhisk`. Rejects when the store does not answer in 5 s. */
-export async function openMongoRepository(uri: string): Promise<Repository> {
+/** Opens the state in one database of a store. Rejects when the store does not answer in 5 s. */
+export async function openMongoRepository(uri: string, database: string): Promise<Repository> {
 	const client = new MongoClient(uri, { serverSelectionTimeoutMS: connectMs, appName: "openwhisk", maxPoolSize: 8 });
 	await client.connect();
-	const named = client.options.dbName !== "test";
-	const db = client.db(named ? undefined : "openwhisk");
+	const db = client.db(database);
 	await createIndexes(db);
 	return repository(db, () => client.close());
 }
