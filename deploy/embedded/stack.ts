@@ -50,6 +50,18 @@ export const adminSession = (authUrl: string): Session =>
 		},
 	});
 
+/** A member of the demo project: who the demo and its reader are. */
+export const userSession = (authUrl: string): Session =>
+	createSession({
+		authUrl,
+		auth: {
+			method: "password",
+			user: { name: "demo", domain: { name: "Default" } },
+			password: "demo-secret",
+			project: { name: "demo", domain: { name: "Default" } },
+		},
+	});
+
 const identity = (authUrl: string, user: string, password: string, project: string): Record<string, string> => ({
 	OS_AUTH_URL: authUrl,
 	OS_USERNAME: user,
