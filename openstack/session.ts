@@ -98,7 +98,7 @@ export function createSession(options: SessionOptions): Session {
 			.finally(() => {
 				renewal = undefined;
 			});
-		return signal === undefined ? renewal : await unlessAborted(renewal, signal);
+		return signal === undefined ? renewal : unlessAborted(renewal, signal);
 	}
 
 	function endsWithin(one: Token, ms: number): boolean {
@@ -141,22 +141,20 @@ function isGiven(auth: Auth): boolean {
 	return auth.method === "token" && auth.project === undefined;
 }
 
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-	const { promise: aborted, reject } = Promise.withResolvers<never>();
-	const onAbort = () => {
-		const message = "The call to the identity service was cancelled.";
-		reject(new OpenStackError({ service: "identity", status: 0, kind: "cancelled", message, cause: signal.reason }));
-	};
-	if (signal.aborted) onAbort();
-	signal.addEventListener("abort", onAbort, { once: true });
-	try {
-		return await Promise.race([work, aborted]);
-	} finally {
-		signal.removeEventListener("abort", onAbort);
-	}
+/** Waits for shared work no longer than `signal` allows; the work itself goes on for the others. */
+function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+	return new Promise((resolve, reject) => {
+		const onAbort = () => {
+			const message = "The call to the identity service was cancelled.";
+			reject(new OpenStackError({ service: "identity", status: 0, kind: "cancelled", message, cause: signal.reason }));
+		};
+		if (signal.aborted) onAbort();
+		signal.addEventListener("abort", onAbort, { once: true });
+		work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+	});
 }
 
-/** Nova reads both headers; Cinder knows itself as `volume` there. */
+/** Cinder calls itself `volume` in this header. */
 function versionHeaders(serviceType: string, microversion: string | undefined): Record<string, string> {
 	if (microversion === undefined) return {};
 	const name = serviceType === "block-storage" ? "volume" : serviceType;
