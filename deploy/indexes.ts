@@ -1,7 +1,4 @@
-import { MongoClient } from "mongodb";
 import type { Environment } from "./environment.ts";
-
-const connectMs = 10_000;
 
 /**
  * Makes the indexes of the store, before the first action that relies on them goes live. Safe to repeat. Throws a sentence
@@ -11,13 +8,12 @@ export async function prepareStore(env: Environment): Promise<void> {
 	const uri = env.MONGODB_URI;
 	if (uri === undefined) return; // a manifest without a store
 	const { ensureIndexes } = await import("#store/indexes.ts");
-	const client = new MongoClient(uri, { serverSelectionTimeoutMS: connectMs, appName: "holdfast-deploy" });
+	const { openDatabase, closeDatabase } = await import("#store/connect.ts");
 	try {
-		await client.connect();
-		await ensureIndexes(client.db());
+		await ensureIndexes(await openDatabase(uri, "holdfast-deploy"));
 	} catch (error) {
 		throw new Error(`The indexes of the store could not be made: ${(error as Error).message}`);
 	} finally {
-		await client.close();
+		await closeDatabase();
 	}
 }

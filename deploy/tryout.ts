@@ -14,9 +14,15 @@ export async function tryBundle(name: string, code: string, main = "main"): Prom
 	try {
 		const file = join(folder, "index.js");
 		await writeFile(file, code);
-		const script = `const value = ${JSON.stringify(main)}.split(".").reduce((o, k) => o?.[k], require(${JSON.stringify(file)}));
-if (typeof value !== "function") { console.error("it does not export the function ${main}"); process.exit(1); }
-process.exit(0);`;
+		const script = `
+try {
+	const found = ${JSON.stringify(main)}.split(".").reduce((owner, name) => owner?.[name], require(${JSON.stringify(file)}));
+	if (typeof found !== "function") throw new Error("it does not export the function '${main}'");
+	process.exit(0);
+} catch (error) {
+	console.error(error instanceof Error ? error.message : String(error));
+	process.exit(1);
+}`;
 		await new Promise<void>((resolve, reject) => {
 			const options = { cwd: folder, env: {}, timeout: loadDeadlineMs, killSignal: "SIGKILL" } as const;
 			execFile(process.execPath, ["--input-type=commonjs", "-e", script], options, (error, _stdout, stderr) => {
