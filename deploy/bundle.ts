@@ -8,12 +8,13 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** Cold starts unpack and parse all of it; the driver is about half of this. */
 const maxBundleBytes = 2 * 1024 * 1024;
 
-/** Peer packages that the mongodb driver tries to load and does without. */
+/** What the mongodb driver, and needle of the openwhisk client (`iconv-lite`, for answers not in UTF-8), do without. */
 const optionalPackages = [
 	"@aws-sdk/credential-providers",
 	"@mongodb-js/zstd",
 	"aws4",
 	"gcp-metadata",
+	"iconv-lite",
 	"kerberos",
 	"mongodb-client-encryption",
 	"snappy",

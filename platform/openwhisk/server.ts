@@ -31,7 +31,9 @@ export async function startOpenWhisk(options: OpenWhiskOptions): Promise<OpenWhi
 	const settings = checkOptions(options);
 	const { namespace, auth, now, newId, log } = settings;
 	const repository =
-		settings.storeUri === "memory:" ? openMemoryRepository() : await openMongoRepository(settings.storeUri, settings.database);
+		settings.storeUri === "memory:"
+			? openMemoryRepository()
+			: await openMongoRepository(settings.storeUri, settings.database);
 	const folder = await mkdtemp(join(tmpdir(), "openwhisk-"));
 	let apihost = "";
 	const pool = createPool({

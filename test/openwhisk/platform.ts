@@ -2,12 +2,13 @@ import { randomUUID } from "node:crypto";
 import openwhisk from "openwhisk";
 import type { OpenWhiskOptions } from "#platform/openwhisk/options.ts";
 import { type OpenWhisk, startOpenWhisk } from "#platform/openwhisk/server.ts";
+import type { Json } from "./proxy.ts";
 
 export type TestPlatform = OpenWhisk & {
 	auth: string;
 	client: openwhisk.Client;
 	/** REST call with the key; the body, if any, as JSON. */
-	rest(method: string, path: string, body?: unknown): Promise<{ status: number; body: any; headers: Headers }>;
+	rest(method: string, path: string, body?: unknown): Promise<{ status: number; body: Json; headers: Headers }>;
 };
 
 /** A platform of its own for one test file, on a free port, with a real client and real action processes. */
@@ -31,7 +32,7 @@ export async function testPlatform(options: Partial<OpenWhiskOptions> = {}): Pro
 }
 
 /** Polls until the activation has finished. */
-export async function finished(platform: TestPlatform, activationId: string): Promise<any> {
+export async function finished(platform: TestPlatform, activationId: string): Promise<Json> {
 	for (let attempt = 0; attempt < 100; attempt += 1) {
 		const { status, body } = await platform.rest("GET", `activations/${activationId}`);
 		if (status === 200) return body;

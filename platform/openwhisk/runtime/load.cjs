@@ -32,15 +32,9 @@ function loadText(code, main) {
 	return found ?? property(action.exports, main.split("."));
 }
 
+// A method found this way is called without its object, as in OpenWhisk.
 function property(object, names) {
-	let owner;
-	let value = object;
-	for (const name of names) {
-		owner = value;
-		value = value?.[name];
-	}
-	// A method keeps its `this`: `main: "mod.object.method"`.
-	return typeof value === "function" && names.length > 1 ? value.bind(owner) : value;
+	return names.reduce((owner, name) => owner?.[name], object);
 }
 
 function loadZip(bytes, main) {
