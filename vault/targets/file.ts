@@ -1,0 +1,209 @@
+import { randomBytes } from "node:crypto";
+import { constants } from "node:fs";
+import { type FileHandle, link, mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { isVaultError, VaultError } from "../errors.ts";
+import { type GetOptions, isTargetKey, maxObjectBytes, type PutOptions, type Target } from "../target.ts";
+import { fileError } from "./file-error.ts";
+
+/** Its presence says that this folder was prepared on purpose and that the file system holding it is mounted. */
+const markerName = ".holdfast-target";
+const temporaryFolder = ".part";
+/** Long enough for a slow NFS server to fail over, short enough that a run notices. */
+const defaultDeadlineMs = 5 * 60_000;
+
+export type FileTargetOptions = {
+	/** Makes the folder and its marker if they are not there. For the first time only: it defeats the mount check. */
+	create?: boolean;
+	deadlineMs?: number;
+};
+
+/**
+ * Objects as files of one folder (local disk or NFS). A put is: temporary file, fsync, link (if absent) or rename,
+ * fsync of the folder. Files of `a/bcd` lie in `a/bc/bcd`, so that no folder grows too large. The marker is looked
+ * for before each put: an NFS export that went away is never filled in its mount point.
+ */
+export function fileTarget(folder: string, options: FileTargetOptions = {}): Target {
+	const description = `folder ${folder}`;
+	const deadlineMs = options.deadlineMs ?? defaultDeadlineMs;
+	const knownFolders = new Set<string>();
+	let prepared: Promise<void> | undefined;
+
+	const prepare = () => {
+		prepared ??= (options.create === true ? createFolder(folder) : Promise.resolve()).catch((error: unknown) => {
+			prepared = undefined;
+			throw fileError(error, description);
+		});
+		return prepared;
+	};
+
+	async function checkMounted(): Promise<void> {
+		await prepare();
+		try {
+			await stat(join(folder, markerName));
+		} catch (error) {
+			if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+			const sentence = `The ${description} is missing, or not prepared as a target: its file system may not be mounted.`;
+			throw new VaultError("TARGET_MISSING", sentence, { cause: error });
+		}
+	}
+
+	async function guarded<T>(key: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+		if (!isTargetKey(key.replace(/\/$/, ""))) throw new VaultError("BAD_ARGUMENT", `"${key}" is no key of a target.`);
+		if (signal?.aborted) throw new VaultError("ABORTED", "The work was stopped.", { cause: signal.reason });
+		let timer: NodeJS.Timeout | undefined;
+		const late = new Promise<never>((_, reject) => {
+			const seconds = Math.round(deadlineMs / 1000);
+			const give = () =>
+				reject(new VaultError("TARGET_UNREACHABLE", `The ${description} did not answer within ${seconds} seconds.`));
+			timer = setTimeout(give, deadlineMs);
+		});
+		try {
+			return await Promise.race([work(), late]);
+		} catch (error) {
+			throw isVaultError(error) ? error : fileError(error, description, key);
+		} finally {
+			clearTimeout(timer);
+		}
+	}
+
+	async function makeFolder(path: string): Promise<void> {
+		if (knownFolders.has(path) || path === folder) return;
+		await makeFolder(dirname(path));
+		try {
+			await mkdir(path, { mode: 0o700 });
+			await syncFolder(dirname(path));
+		} catch (error) {
+			if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+		}
+		knownFolders.add(path);
+	}
+
+	async function put(key: string, body: readonly Uint8Array[], putOptions: PutOptions): Promise<void> {
+		await checkMounted();
+		const path = pathOf(folder, key);
+		const temporary = join(folder, temporaryFolder, randomBytes(16).toString("hex"));
+		await makeFolder(dirname(path));
+		await makeFolder(dirname(temporary));
+		try {
+			await writeDurably(temporary, body);
+			if (putOptions.ifAbsent === true) await link(temporary, path);
+			else await rename(temporary, path);
+		} finally {
+			await unlink(temporary).catch(() => {});
+		}
+		await syncFolder(dirname(path));
+	}
+
+	async function* list(prefix: string): AsyncIterable<{ key: string; sizeBytes: number }> {
+		await guarded(prefix, undefined, checkMounted);
+		const names = (path: string) =>
+			readdir(path).catch((error: NodeJS.ErrnoException) => {
+				if (error.code === "ENOENT") return [];
+				throw fileError(error, description, prefix);
+			});
+		for (const shard of (await names(join(folder, prefix))).sort()) {
+			for (const name of (await names(join(folder, prefix, shard))).sort()) {
+				const info = await stat(join(folder, prefix, shard, name)).catch(() => undefined);
+				if (info?.isFile()) yield { key: prefix + name, sizeBytes: info.size };
+			}
+		}
+	}
+
+	return {
+		description,
+		capabilities: { conditionalPut: true, atomicPut: true, listAfterWrite: true, objectLock: false },
+		put: (key, body, putOptions = {}) => guarded(key, putOptions.signal, () => put(key, body, putOptions)),
+		get: (key, getOptions = {}) =>
+			guarded(key, getOptions.signal, async () => {
+				await prepare();
+				return readPart(pathOf(folder, key), getOptions);
+			}),
+		head: (key) =>
+			guarded(key, undefined, async () => {
+				await prepare();
+				return { sizeBytes: (await stat(pathOf(folder, key))).size };
+			}),
+		list,
+		delete: (key) =>
+			guarded(key, undefined, async () => {
+				await checkMounted();
+				const path = pathOf(folder, key);
+				try {
+					await unlink(path);
+				} catch (error) {
+					if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+					return;
+				}
+				await syncFolder(dirname(path));
+			}),
+	};
+}
+
+function pathOf(folder: string, key: string): string {
+	const parts = key.split("/");
+	const name = parts.pop() as string;
+	return parts.length === 0 ? join(folder, name) : join(folder, ...parts, name.slice(0, 2), name);
+}
+
+async function createFolder(folder: string): Promise<void> {
+	await mkdir(folder, { recursive: true, mode: 0o700 });
+	const marker = await open(join(folder, markerName), "a", 0o600);
+	try {
+		await marker.sync();
+	} finally {
+		await marker.close();
+	}
+	await syncFolder(folder);
+	await syncFolder(dirname(folder)).catch(() => {}); // The parent may be closed to us: then it is not ours to sync.
+}
+
+async function writeDurably(path: string, body: readonly Uint8Array[]): Promise<void> {
+	const file = await open(path, "wx", 0o600);
+	try {
+		for (const part of body) {
+			for (let done = 0; done < part.length; ) {
+				done += (await file.write(part, done, part.length - done)).bytesWritten;
+			}
+		}
+		await file.sync();
+	} finally {
+		await file.close();
+	}
+}
+
+async function syncFolder(path: string): Promise<void> {
+	const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+	try {
+		await handle.sync();
+	} finally {
+		await handle.close();
+	}
+}
+
+async function readPart(path: string, options: GetOptions): Promise<Uint8Array> {
+	const file = await open(path, "r");
+	try {
+		const { size } = await file.stat();
+		const { range } = options;
+		if (range === undefined && size > maxObjectBytes) {
+			throw new VaultError("DAMAGED", `${path} has ${size} bytes: no object that is read whole is so large.`);
+		}
+		const start = range === undefined ? 0 : "last" in range ? Math.max(0, size - range.last) : range.offset;
+		const length = range === undefined ? size : "last" in range ? range.last : range.length;
+		return await readFully(file, start, Math.max(0, Math.min(length, size - start)));
+	} finally {
+		await file.close();
+	}
+}
+
+async function readFully(file: FileHandle, start: number, length: number): Promise<Uint8Array> {
+	const bytes = Buffer.allocUnsafe(length);
+	let done = 0;
+	while (done < length) {
+		const { bytesRead } = await file.read(bytes, done, length - done, start + done);
+		if (bytesRead === 0) break;
+		done += bytesRead;
+	}
+	return bytes.subarray(0, done);
+}
