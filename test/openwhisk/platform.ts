@@ -32,11 +32,11 @@ export async function testPlatform(options: Partial<OpenWhiskOptions> = {}): Pro
 }
 
 /** Polls until the activation has finished. */
-export async function finished(platform: TestPlatform, activationId: string): Promise<Json> {
-	for (let attempt = 0; attempt < 100; attempt += 1) {
+export async function finished(platform: TestPlatform, activationId: string, waitMs = 8_000): Promise<Json> {
+	for (let waitedMs = 0; waitedMs < waitMs; waitedMs += 50) {
 		const { status, body } = await platform.rest("GET", `activations/${activationId}`);
 		if (status === 200) return body;
 		await new Promise((resolve) => setTimeout(resolve, 50));
 	}
-	throw new Error(`activation ${activationId} did not finish in 5 s`);
+	throw new Error(`activation ${activationId} did not finish in ${waitMs} ms`);
 }
