@@ -67,7 +67,7 @@ type Outcome = { answer: Answer } | { error: OpenStackError; retry: boolean; ret
 
 async function attemptOnce(transport: Transport, call: Call, deadline: number): Promise<Outcome> {
 	const remainingMs = deadline - performance.now();
-	const timeout = AbortSignal.timeout(Math.max(1, Math.min(transport.attemptTimeoutMs, remainingMs)));
+	const timeout = AbortSignal.timeout(Math.max(1, Math.ceil(Math.min(transport.attemptTimeoutMs, remainingMs))));
 	const headers: Record<string, string> = { accept: "application/json", ...call.headers };
 	if (call.body !== undefined) headers["content-type"] ??= "application/json";
 	try {

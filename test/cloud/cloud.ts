@@ -42,8 +42,8 @@ export type Cloud = {
 	disk: (serverId: string, device: string) => DiskFile;
 	diskPath: (serverId: string, device: string) => string;
 	projectId: (name: string) => string;
-	/** Makes every token issued so far expire now. */
-	expireTokens: () => void;
+	/** Ends a token before its time. */
+	expireToken: (id: string) => void;
 	seedProject: (name: string) => Promise<string>;
 	/** `roles` is role name by project name. */
 	seedUser: (user: { name: string; password: string; roles: Record<string, string> }) => Promise<string>;
@@ -173,8 +173,9 @@ function controls(world: World): Omit<Cloud, "close"> {
 		disk,
 		diskPath: (serverId, device) => disk(serverId, device).path,
 		projectId: (name) => projectNamed(world, name),
-		expireTokens: () => {
-			for (const token of world.tokens.values()) token.expiresAt = world.now();
+		expireToken: (id) => {
+			const token = world.tokens.get(id);
+			if (token !== undefined) token.expiresAt = world.now();
 		},
 		seedProject: async (name) => {
 			const id = seedProject(world, name);

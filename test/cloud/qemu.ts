@@ -21,6 +21,8 @@ export type ImageInfo = {
 	"backing-filename-format"?: string;
 };
 
-export async function imageInfo(path: string): Promise<ImageInfo> {
-	return JSON.parse(await qemuImg("info", "--output=json", path));
+/** With the format said, as it must be for a file that somebody else has written. */
+export async function imageInfo(path: string, format?: DiskFormat): Promise<ImageInfo> {
+	const known = format === undefined ? [] : ["-f", format];
+	return JSON.parse(await qemuImg("info", "--output=json", ...known, path));
 }

@@ -162,7 +162,7 @@ export async function loadState(folder: string): Promise<State | undefined> {
  * the next one, which starts after they called and so holds what they changed.
  */
 export function stateWriter(folder: string, state: State): () => Promise<void> {
-	let running: Promise<void> | undefined;
+	let running: Promise<void> = Promise.resolve();
 	let next: Promise<void> | undefined;
 
 	const write = async () => {
@@ -177,19 +177,13 @@ export function stateWriter(folder: string, state: State): () => Promise<void> {
 		}
 		await rename(`${path}.new`, path);
 	};
-	const start = (): Promise<void> => {
-		running = write().finally(() => {
-			running = undefined;
-		});
-		return running;
-	};
 	return () => {
-		if (running === undefined) return start();
 		next ??= running
 			.catch(() => {})
 			.then(() => {
 				next = undefined;
-				return start();
+				running = write();
+				return running;
 			});
 		return next;
 	};

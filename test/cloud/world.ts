@@ -20,7 +20,9 @@ export type World = {
 };
 
 export function run(world: World, work: Promise<void>): void {
-	const tracked = work.finally(() => world.background.delete(tracked));
+	const tracked = work
+		.catch((error) => console.error("The demo cloud could not finish a task:", error))
+		.finally(() => world.background.delete(tracked));
 	world.background.add(tracked);
 }
 
