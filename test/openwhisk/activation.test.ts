@@ -4,7 +4,7 @@ import { finished, testPlatform } from "./platform.ts";
 import type { Json } from "./proxy.ts";
 
 const platform = await testPlatform({ blockingWaitMs: 2_000 });
-test.after.always(() => platform.stop());
+test.after.always(() => platform.stop(100));
 
 /** Creates an action named after its test and invokes it, blocking. */
 async function once(name: string, code: string, body: Record<string, unknown> = {}, args: unknown = {}): Promise<Json> {

@@ -3,7 +3,7 @@ import { testPlatform } from "./platform.ts";
 import type { Json } from "./proxy.ts";
 
 const platform = await testPlatform();
-test.after.always(() => platform.stop());
+test.after.always(() => platform.stop(100));
 
 const code = "function main(args) { return args }";
 const exec = { kind: "nodejs:default", code };

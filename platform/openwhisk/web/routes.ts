@@ -47,7 +47,8 @@ async function serve(platform: Platform, request: FastifyRequest, reply: Fastify
 	const shown = status === "success" ? result : (result as { error: unknown }).error;
 	const { code, headers, body } = transcode(target.extension, shown);
 	for (const [name, value] of headers) reply.header(name, value);
-	return reply.code(code).send(body);
+	// Bytes, because Fastify would add a charset to the type of a string.
+	return reply.code(code).send(body.length === 0 ? undefined : Buffer.from(body));
 }
 
 /** A web action is one that says so; any other one, or none at all, is 404 alike. */
