@@ -20,6 +20,8 @@ export type StackOptions = {
 	/** How often a busy agent reports, and how long a lease lasts without a report. */
 	syncSeconds?: number;
 	leaseSeconds?: number;
+	/** Added to the agent's configuration file (docs/agent.md), for instance `bandwidth_mib_per_s`. */
+	agent?: Record<string, unknown>;
 	log: (line: string) => void;
 };
 
@@ -172,6 +174,7 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
 				instances_path: join(hostFolder, "instances"),
 				mount_point_base: join(hostFolder, "mnt"),
 				targets: { [targetId]: { type: "file", path: at("target"), key_file: secrets.vaultKeyFile } },
+				...options.agent,
 			}),
 			{ mode: 0o600 },
 		);
