@@ -3,14 +3,14 @@ import { startCloud } from "./cloud.ts";
 
 const usage = "Usage: node test/cloud/main.ts --data DIR [--port N] [--host NAME …] [--token-lifetime SECONDS]";
 
-const { values } = parseArgs({
-	options: {
-		data: { type: "string" },
-		port: { type: "string", default: "0" },
-		host: { type: "string", multiple: true },
-		"token-lifetime": { type: "string", default: "3600" },
-	},
-});
+const options = {
+	data: { type: "string" },
+	port: { type: "string", default: "0" },
+	host: { type: "string", multiple: true },
+	"token-lifetime": { type: "string", default: "3600" },
+} as const;
+
+const values = readArguments();
 const port = Number(values.port);
 const tokenLifetimeSeconds = Number(values["token-lifetime"]);
 if (values.data === undefined) refuse("--data names the folder that the cloud lives in.");
@@ -30,6 +30,14 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 	process.once(signal, () => {
 		cloud.close().then(() => process.exit(0));
 	});
+}
+
+function readArguments() {
+	try {
+		return parseArgs({ options }).values;
+	} catch (error) {
+		return refuse((error as Error).message);
+	}
 }
 
 function refuse(why: string): never {

@@ -104,7 +104,8 @@ export function resources(world: World): Resource[] {
 			table: state.subnets,
 			make: (projectId, body) => {
 				const networkId = required(body, "network_id");
-				if (!state.networks[networkId]) throw notFound(`Network ${networkId} could not be found.`, "NetworkNotFound");
+				if (state.networks[networkId]?.project_id !== projectId)
+					throw notFound(`Network ${networkId} could not be found.`, "NetworkNotFound");
 				const cidr = required(body, "cidr");
 				if (!/^(\d+\.){3}\d+\/\d+$/.test(cidr)) {
 					throw badRequest(`Invalid input for cidr. Reason: '${cidr}' is not a valid IP subnet.`, "HTTPBadRequest");
@@ -198,7 +199,7 @@ export function resources(world: World): Resource[] {
 			table: state.securityGroupRules,
 			make: (projectId, body) => {
 				const group = required(body, "security_group_id");
-				if (!state.securityGroups[group])
+				if (state.securityGroups[group]?.project_id !== projectId)
 					throw notFound(`Security group ${group} does not exist`, "SecurityGroupNotFound");
 				if (body.direction !== "ingress" && body.direction !== "egress") {
 					throw badRequest(

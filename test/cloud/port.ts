@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { NewPort, Port } from "#openstack/neutron.ts";
+import type { Network, NewPort, Port } from "#openstack/neutron.ts";
 import { allocate } from "./address.ts";
 import { badRequest, conflict, notFound } from "./fault.ts";
 import { defaultGroup } from "./security-group.ts";
@@ -8,9 +8,11 @@ import { second, type World } from "./world.ts";
 /** Makes a port in a project. Throws what Neutron answers: 404 for a network, 400 and 409 for addresses. */
 export function makePort(world: World, projectId: string, fields: NewPort): Port {
 	const network = world.state.networks[fields.network_id];
-	if (network === undefined) throw notFound(`Network ${fields.network_id} could not be found.`, "NetworkNotFound");
+	if (network === undefined || !mayPlug(projectId, network)) {
+		throw notFound(`Network ${fields.network_id} could not be found.`, "NetworkNotFound");
+	}
 	for (const group of fields.security_groups ?? []) {
-		if (!world.state.securityGroups[group]) {
+		if (world.state.securityGroups[group]?.project_id !== projectId) {
 			throw notFound(`Security group ${group} does not exist`, "SecurityGroupNotFound");
 		}
 	}
@@ -47,6 +49,10 @@ export function makePort(world: World, projectId: string, fields: NewPort): Port
 	};
 	world.state.ports[port.id] = port;
 	return port;
+}
+
+function mayPlug(projectId: string, network: Network): boolean {
+	return network.project_id === projectId || network.shared || network["router:external"];
 }
 
 /** Neutron's default base address; the last three octets are free. */

@@ -18,7 +18,8 @@ export function routerRoutes(app: FastifyInstance, world: World): void {
 		}
 		const { subnet_id } = (request.body ?? {}) as { subnet_id?: string };
 		const subnet = subnets[subnet_id ?? ""];
-		if (subnet === undefined) throw notFound(`Subnet ${subnet_id} could not be found.`, "SubnetNotFound");
+		if (subnet?.project_id !== router.project_id)
+			throw notFound(`Subnet ${subnet_id} could not be found.`, "SubnetNotFound");
 		const leg = plug(world, router.id, subnet.id);
 		await world.save();
 		return {
