@@ -1,5 +1,5 @@
 import { badArgument, damaged, isVaultError, VaultError } from "../errors.ts";
-import { fanOut, nameBytes, recordOverheadBytes, recordTypes } from "../format/constants.ts";
+import { nameBytes, recordOverheadBytes, recordTypes } from "../format/constants.ts";
 import { packKey } from "../format/names.ts";
 import type { Child, Page } from "../format/page.ts";
 import { chunkCount, chunkLength, pagesAt, parentOf, slotOf } from "../format/shape.ts";
@@ -112,9 +112,8 @@ export function newDiskReader(
 
 	async function* extents(): AsyncIterable<{ index: number; count: number; zero: boolean }> {
 		let run: { index: number; count: number; zero: boolean } | undefined;
-		for await (const { index, child } of tree.leaves()) {
+		for await (const { index, count: inLeaf, child } of tree.leaves()) {
 			const leaf = child && (await pages.read(child, 0));
-			const inLeaf = Math.min(fanOut, count - index);
 			// A leaf that is not there is one run; in one that is, each chunk is looked at.
 			const step = leaf === undefined ? inLeaf : 1;
 			for (let slot = 0; slot < inLeaf; slot += step) {

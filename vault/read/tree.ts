@@ -1,5 +1,6 @@
+import { fanOut } from "../format/constants.ts";
 import type { Child } from "../format/page.ts";
-import { chunkCount, firstChildOf, pagesAt, parentOf, slotOf, topLevel } from "../format/shape.ts";
+import { chunkCount, firstChildOf, parentOf, slotOf, topLevel } from "../format/shape.ts";
 import type { ManifestRef } from "../vault.ts";
 import type { Pages } from "./pages.ts";
 
@@ -9,8 +10,8 @@ export type Tree = {
 	readonly top: number;
 	/** The page at a place in the tree, by its name; undefined where all below it is zero. */
 	node(level: number, index: number): Promise<Child | undefined>;
-	/** Leaves in order, with the index of their first chunk. Subtrees that are all zero come as leaves without a page. */
-	leaves(): AsyncIterable<{ index: number; child: Child | undefined }>;
+	/** Leaves in order, with the chunks they cover. A subtree that is all zero comes as one, without a page. */
+	leaves(): AsyncGenerator<{ index: number; count: number; child: Child | undefined }>;
 };
 
 /** `hint` is the pack of the top page, where it is known: the tree's own pages carry theirs. */
@@ -25,13 +26,18 @@ export function newTree(ref: ManifestRef, pages: Pages, hint: string | undefined
 		return parent && (await pages.read(parent, level + 1)).child(slotOf(index));
 	}
 
-	return {
-		top,
-		node,
-		async *leaves() {
-			for (let leaf = 0; leaf < pagesAt(0, chunks); leaf++) {
-				yield { index: firstChildOf(leaf), child: await node(0, leaf) };
-			}
-		},
-	};
+	async function* leavesBelow(level: number, index: number, child: Child | undefined): ReturnType<Tree["leaves"]> {
+		const covered = fanOut ** (level + 1);
+		const first = index * covered;
+		if (first >= chunks) return;
+		if (level === 0 || child === undefined) {
+			yield { index: first, count: Math.min(covered, chunks - first), child };
+			return;
+		}
+		const page = await pages.read(child, level);
+		for (let slot = 0; slot < fanOut; slot++)
+			yield* leavesBelow(level - 1, firstChildOf(index) + slot, page.child(slot));
+	}
+
+	return { top, node, leaves: () => leavesBelow(top, 0, topPage) };
 }
