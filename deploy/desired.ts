@@ -50,7 +50,8 @@ export async function desiredState(
 				...(source.main === undefined ? {} : { main: source.main }),
 				kind: source.kind,
 				parameters: list(resolver.inputs(source.inputs)),
-				annotations: annotationsOf(source.annotations),
+				// OpenWhisk would add a missing provide-api-key by itself, which would look like a difference ever after.
+				annotations: annotationsOf({ "provide-api-key": false, ...source.annotations }),
 				limits: source.limits as Record<string, number>,
 			};
 			actions.push({ source, action });

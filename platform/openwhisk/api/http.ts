@@ -25,6 +25,11 @@ export function createHttp(platform: Platform): FastifyInstance {
 	app.decorateRequest("caller", null);
 	app.addHook("onRequest", async (request, reply) => void reply.header("x-request-id", request.id));
 
+	// A connection that a client would keep open must not hold up the end of the platform.
+	app.addHook("onSend", async (_request, reply) => {
+		if (!app.server.listening) reply.header("connection", "close");
+	});
+
 	app.setNotFoundHandler((request, reply) => {
 		const { status, text } = apiErrors.notFound;
 		return reply.code(status).send({ error: text(), code: request.id });
