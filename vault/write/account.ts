@@ -3,13 +3,14 @@ import type { WriterStats } from "../vault.ts";
 import type { PackBuilder } from "./pack-builder.ts";
 
 /**
- * One writer's side of the shared store: its figures, its page pack, and the first thing that went wrong for it.
+ * One writer's side of the shared store: its figures, its page packs, and the first thing that went wrong for it.
  * Packs are shared by all writers of a process; a pack that fails fails every account that relies on it.
  */
 export type Account = {
 	readonly stats: WriterStats;
 	readonly onPackDurable: ((packName: string) => Promise<void> | void) | undefined;
-	pages: PackBuilder | undefined;
+	/** Page packs that are not sent yet; the last one takes new pages. */
+	pages: PackBuilder[];
 	/** Chunks that are on their way into a pack. */
 	readonly pending: Set<Promise<unknown>>;
 	/** Flushes of one account follow each other: a page is durable before the page that names it is sent. */
@@ -24,7 +25,7 @@ export function newAccount(onPackDurable: Account["onPackDurable"], signal: Abor
 	const account: Account = {
 		stats: { givenBytes: 0, newBytes: 0, storedBytes: 0, reusedBytes: 0, zeroBytes: 0 },
 		onPackDurable,
-		pages: undefined,
+		pages: [],
 		pending: new Set(),
 		turn: Promise.resolve(),
 		fail(error) {

@@ -164,14 +164,19 @@ export function newStore(options: StoreOptions): Store {
 	}
 
 	async function flushInTurn(account: Account): Promise<void> {
-		const pages = account.pages;
-		account.pages = undefined;
-		sendOpen();
-		await Promise.all(uploads);
-		account.check();
-		await indexer.write();
-		if (pages === undefined) return;
-		await upload(pages);
+		const pages = account.pages.splice(0);
+		try {
+			sendOpen();
+			await Promise.all(uploads);
+			account.check();
+			await indexer.write();
+		} catch (error) {
+			// The next flush sends them: not before the chunks that they name are indexed.
+			account.pages.unshift(...pages);
+			throw error;
+		}
+		if (pages.length === 0) return;
+		for (const pack of pages) await upload(pack);
 		account.check();
 		await indexer.write();
 	}
@@ -208,15 +213,16 @@ export function newStore(options: StoreOptions): Store {
 			const name = keyring.name(recordTypes.page, bytes);
 			const place = catalog.reusable(name);
 			// Another writer's page that is not there yet could fail with that writer: only its data packs are shared.
-			if (place !== undefined && (!writing.has(place.pack) || account.pages?.number === place.pack)) {
+			if (place !== undefined && (!writing.has(place.pack) || writing.get(place.pack)?.accounts.has(account))) {
 				return { name, pack: catalog.packs.id(place.pack) };
 			}
 			const record = new Uint8Array(bytes.length + recordOverheadBytes);
 			const how = { type: recordTypes.page, name, compressionLevel: 0 };
 			const length = sealRecord(keyring, pageLane, how, bytes, record);
-			while (account.pages?.hasRoom(length) === false) await flush(account);
-			account.pages ??= builder(new Uint8Array(pagePackBytes));
-			return append(account.pages, account, recordTypes.page, name, bytes.length, record.subarray(0, length));
+			if (account.pages.length > 1) await flush(account);
+			if (account.pages.at(-1)?.hasRoom(length) !== true) account.pages.push(builder(new Uint8Array(pagePackBytes)));
+			const pack = account.pages.at(-1) as PackBuilder;
+			return append(pack, account, recordTypes.page, name, bytes.length, record.subarray(0, length));
 		},
 		adopt(account, packs) {
 			for (const pack of packs) {
