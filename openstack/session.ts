@@ -117,18 +117,22 @@ export function createSession(options: SessionOptions): Session {
 	}
 
 	async function request(service: string, method: string, path: string, call: RequestOptions = {}): Promise<Answer> {
+		let used: Token | undefined;
 		const attempt = async (): Promise<Answer> => {
 			const url = `${await endpoint(service, call)}${path}${queryString(call.query)}`;
-			const { id } = await token(call);
-			const headers = { ...common, ...versionHeaders(service, call.microversion), ...call.headers, "x-auth-token": id };
+			used = await token(call);
+			const proof = { "x-auth-token": used.id };
+			const headers = { ...common, ...versionHeaders(service, call.microversion), ...call.headers, ...proof };
 			return send(transport, { service, method, url, headers, body: call.body, signal: call.signal });
 		};
 		try {
 			return await attempt();
 		} catch (error) {
-			if (!isOpenStackError(error, "unauthorized") || error.status !== 401 || isGiven(options.auth)) throw error;
-			if (current === undefined) throw error; // Authentication itself was refused.
-			current = undefined;
+			// Without a used token it was authentication itself that was refused.
+			const refused = isOpenStackError(error, "unauthorized") && used !== undefined;
+			if (!refused || isGiven(options.auth)) throw error;
+			// Another call may have met the same 401 and renewed the token already.
+			if (current === used) current = undefined;
 			return attempt();
 		}
 	}

@@ -83,6 +83,17 @@ test("a token that has ended under a session is renewed once, and the call succe
 	t.not((await session.token()).id, first.id);
 });
 
+test("calls that meet the end of their token together all succeed, on one new token", async (t) => {
+	if (!target.cloud) return t.pass("Only the demo cloud can end tokens early.");
+	const proxy = await startProxy(new URL(target.authUrl).origin);
+	const session = target.session({ authUrl: proxy.url + new URL(target.authUrl).pathname });
+	target.cloud.expireToken((await session.token()).id);
+	const calls = Array.from({ length: 6 }, () => session.request("compute", "GET", "/servers"));
+	for (const answer of await Promise.all(calls)) t.is(answer.status, 200);
+	t.is(proxy.seen.length, 2);
+	await proxy.close();
+});
+
 test("a given token that has ended is 'unauthorized': there is nothing to renew it with", async (t) => {
 	if (!target.cloud) return t.pass("Only the demo cloud can end tokens early.");
 	const { id } = await target.session().token();
