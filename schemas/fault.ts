@@ -66,6 +66,24 @@ export const faults = {
 		"user",
 		(a) => `Snapshot ${a.id} is ${a.status}; only an available snapshot can be ${a.wanted}.`,
 	),
+	SNAPSHOT_NOT_RUNNING: row(
+		409,
+		"conflictingRequest",
+		"user",
+		(a) => `Snapshot ${a.id} is ${a.status}; only a snapshot that is being taken can be cancelled.`,
+	),
+	SNAPSHOT_BUSY: row(
+		409,
+		"conflictingRequest",
+		"user",
+		(a) => `Snapshot ${a.id} is ${a.status}; wait until it has ended, then delete it.`,
+	),
+	RESTORE_NOT_RUNNING: row(
+		409,
+		"conflictingRequest",
+		"user",
+		(a) => `Restore ${a.id} is ${a.status}; only a restore that is under way can be cancelled.`,
+	),
 	RESTORE_BUSY: row(
 		409,
 		"conflictingRequest",

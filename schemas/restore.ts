@@ -111,6 +111,7 @@ export const RestoreCreateBody = Type.Object({
 				restore_type: Type.Optional(Type.String()),
 				openstack: Type.Optional(
 					Type.Object({
+						restore_topology: Type.Optional(LenientBoolean),
 						instances: Type.Optional(
 							Type.Array(
 								Type.Object({

@@ -21,6 +21,8 @@ export const RunDocument = Type.Object(
 		subject_id: Uuid,
 		state: Type.Enum([...runStates]),
 		step: Type.String(),
+		/** When it came to this step: what a step's time limit counts from. */
+		step_at: Moment,
 		/** Why the run is on its way to `failed`; null while all is well. */
 		error_msg: nullable(Type.String()),
 		cancel_requested: Type.Boolean(),

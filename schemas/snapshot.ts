@@ -55,6 +55,8 @@ export const SnapshotDocument = Type.Object(
 		status: Type.Enum([...snapshotStates]),
 		snapshot_type: Type.Enum([...snapshotTypes]),
 		target_id: Type.String(),
+		/** Run that holds it while it is `restoring`, or null. Released only by that run. */
+		locked_by: nullable(Type.String()),
 		host: Type.String(),
 		instances: Type.Array(SnapshotInstance),
 		/** Virtual bytes to go through, and gone through so far, of all disks. */

@@ -57,6 +57,18 @@ export const WorkloadCreateBody = Type.Object({
 });
 export type WorkloadCreateBody = Static<typeof WorkloadCreateBody>;
 
+/** `PUT /v1/{project}/workloads/{id}`: only what is to change. `instances` replaces the whole set; an empty `jobschedule` changes nothing. */
+export const WorkloadChangeBody = Type.Object({
+	workload: Type.Object({
+		name: Type.Optional(Name),
+		description: Type.Optional(Text),
+		instances: Type.Optional(Type.Array(Type.Object({ "instance-id": Uuid }), { minItems: 1, maxItems: 1000 })),
+		jobschedule: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+		metadata: Type.Optional(Type.Record(Type.String(), Type.String())),
+	}),
+});
+export type WorkloadChangeBody = Static<typeof WorkloadChangeBody>;
+
 /** `POST /v1/{project}/workloads/{id}`: take a snapshot. The body may be empty; `?full=1` decides, not the body. */
 export const SnapshotCreateBody = Type.Object({
 	snapshot: Type.Optional(

@@ -46,7 +46,14 @@ export async function changeHeldRun(
 	checkMove(runMoves, "run", ["active"], "active");
 	const changed = await runs(db).findOneAndUpdate(
 		{ _id: run._id, lease_token: run.lease_token, state: "active" },
-		{ $set: { ...set, available_at: holdEnd(now), updated_at: now } },
+		{
+			$set: {
+				...set,
+				...(set.step !== undefined && set.step !== run.step && { step_at: now }),
+				available_at: holdEnd(now),
+				updated_at: now,
+			},
+		},
 		{ returnDocument: "after" },
 	);
 	if (changed === null) throw new HoldLost(run._id);

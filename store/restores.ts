@@ -15,7 +15,7 @@ export const restoreMoves: Transitions<RestoreState> = {
 	error: ["deleting"],
 };
 
-/** Its run is at work; the snapshot stays `restoring` until it ends. */
+/** Its run is at work. */
 export const restoringStates = ["creating", "restoring", "cancelling"] as const satisfies readonly RestoreState[];
 const endedStates = ["available", "cancelled", "error"] as const satisfies readonly RestoreState[];
 
@@ -43,11 +43,6 @@ export async function listRestores(
 	page: PageOptions,
 ): Promise<RestoreDocument[]> {
 	return readPage(restores(db), filter, page);
-}
-
-/** How many restores of the snapshot are still at work. */
-export async function countRestoring(db: Db, snapshotId: string): Promise<number> {
-	return restores(db).countDocuments({ snapshot_id: snapshotId, status: { $in: [...restoringStates] } });
 }
 
 type Move = { from: readonly RestoreState[]; to: RestoreState; now: Date; set?: Partial<RestoreDocument> };

@@ -31,6 +31,7 @@ export async function startRun(db: Db, run: NewRun, now: Date): Promise<string> 
 	const _id = runIdOf(run.kind, run.subject_id);
 	const fresh = {
 		...run,
+		step_at: now,
 		state: "active",
 		error_msg: null,
 		cancel_requested: false,

@@ -75,11 +75,26 @@ export async function moveSnapshot(db: Db, id: string, move: Move): Promise<Snap
 	);
 }
 
+/** `available → restoring` by `runId`. null when it is not available. */
+export async function lockSnapshot(db: Db, id: string, runId: string, now: Date): Promise<SnapshotDocument | null> {
+	return moveSnapshot(db, id, { from: ["available"], to: "restoring", now, set: { locked_by: runId } });
+}
+
+/** `restoring → available`, but only if `runId` holds it. Safe to repeat. */
+export async function unlockSnapshot(db: Db, id: string, runId: string, now: Date): Promise<boolean> {
+	checkMove(snapshotMoves, "snapshot", ["restoring"], "available");
+	const { matchedCount } = await snapshots(db).updateOne(
+		{ _id: id, status: "restoring", locked_by: runId },
+		{ $set: { status: "available", locked_by: null, updated_at: now }, $inc: { rev: 1 } },
+	);
+	return matchedCount === 1;
+}
+
 /** Shows how far a running snapshot is. Not a change: `rev` stays, and a snapshot that has ended is left alone. */
 export async function showSnapshotProgress(
 	db: Db,
 	id: string,
-	progress: Pick<SnapshotDocument, "size" | "done_bytes" | "uploaded_size" | "progress_msg">,
+	progress: Partial<Pick<SnapshotDocument, "done_bytes" | "uploaded_size" | "progress_msg">>,
 ): Promise<void> {
 	await snapshots(db).updateOne({ _id: id, status: "uploading" }, { $set: progress });
 }
