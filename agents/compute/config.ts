@@ -1,0 +1,109 @@
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { parse } from "yaml";
+import { minMemoryMibPerSlot } from "./budget.ts";
+import { type Identity, readIdentity } from "./identity.ts";
+import { BadOption, readOptions } from "./options.ts";
+
+export type TargetConfig = {
+	path: string;
+	keyFile: string;
+	/** Refuse to work while nothing is mounted at `path`. */
+	mountedOnly: boolean;
+};
+
+/** The agent's options; docs/agent.md explains each. */
+export type Config = {
+	/** The host as Nova knows it. */
+	host: string;
+	statePath: string;
+	instancesPath: string;
+	mountPointBase: string;
+	targets: Record<string, TargetConfig>;
+	/** Jobs at a time. */
+	slots: number;
+	memoryMib: number;
+	/** Of all jobs together; undefined is as fast as it goes. */
+	bandwidthMibPerS: number | undefined;
+	datamoverUrl: string | undefined;
+	identity: Identity;
+};
+
+const defaults = {
+	statePath: "/var/lib/holdfast/agent",
+	instancesPath: "/var/lib/nova/instances",
+	mountPointBase: "/var/lib/nova/mnt",
+	slots: 2,
+	memoryMib: 256,
+} as const;
+
+const mostSlots = 64;
+const mostMemoryMib = 1024 * 1024;
+const mostMibPerS = 1024 * 1024;
+/** Targets are named in job documents and in sync requests. */
+const targetName = /^[\w.-]{1,64}$/;
+
+const readTargets = (source: unknown): Record<string, TargetConfig> => {
+	if (source === undefined) {
+		throw new BadOption(
+			"targets must name at least one backup target: targets: {default: {type: file, path, key_file}}.",
+		);
+	}
+	const outer = readOptions(source, "targets");
+	const targets: Record<string, TargetConfig> = {};
+	for (const id of Object.keys(source as object)) {
+		if (!targetName.test(id)) {
+			throw new BadOption(`targets.${id} must be named with letters, digits, dots, dashes and underscores only.`);
+		}
+		const options = readOptions(outer.take(id), `targets.${id}`);
+		const type = options.text("type");
+		if (type !== "file") throw new BadOption(`targets.${id}.type must be file, not ${JSON.stringify(type)}.`);
+		const path = options.path("path");
+		const keyFile = options.path("key_file");
+		if (!path) throw new BadOption(`targets.${id}.path must be given: the folder that holds the backups.`);
+		if (!keyFile) throw new BadOption(`targets.${id}.key_file must be given: the file with the key of its vaults.`);
+		targets[id] = { path, keyFile, mountedOnly: options.flag("mounted_only") };
+		options.rest();
+	}
+	if (Object.keys(targets).length === 0) throw new BadOption("targets must name at least one backup target.");
+	return targets;
+};
+
+/** Checks parsed YAML and the `OS_*` environment. Throws `BadOption` with the first thing that is wrong. */
+export const readConfig = (source: unknown, environment: Record<string, string | undefined>): Config => {
+	const options = readOptions(source, "");
+	const slots = options.integer("slots", { least: 1, most: mostSlots, otherwise: defaults.slots });
+	const config: Config = {
+		host: options.text("host") ?? hostname(),
+		statePath: options.path("state_path") ?? defaults.statePath,
+		instancesPath: options.path("instances_path") ?? defaults.instancesPath,
+		mountPointBase: options.path("mount_point_base") ?? defaults.mountPointBase,
+		targets: readTargets(options.take("targets")),
+		slots,
+		memoryMib: options.integer("memory_mib", {
+			...{ least: slots * minMemoryMibPerSlot, most: mostMemoryMib },
+			otherwise: Math.max(defaults.memoryMib, slots * minMemoryMibPerSlot),
+		}),
+		// Zero means no limit, as in most tools.
+		bandwidthMibPerS:
+			options.integer("bandwidth_mib_per_s", { least: 0, most: mostMibPerS, otherwise: 0 }) || undefined,
+		datamoverUrl: options.text("datamover_url"),
+		identity: readIdentity(readOptions(options.take("auth") ?? {}, "auth"), environment),
+	};
+	if (config.datamoverUrl !== undefined && !/^https?:\/\/./.test(config.datamoverUrl)) {
+		throw new BadOption("datamover_url must start with http:// or https:// and end with the version, /v2.");
+	}
+	options.rest();
+	return config;
+};
+
+/** Reads a YAML file. Throws `BadOption`. */
+export const loadConfig = (path: string, environment: Record<string, string | undefined>): Config => {
+	let source: unknown;
+	try {
+		source = parse(readFileSync(path, "utf8"));
+	} catch (error) {
+		throw new BadOption(`The configuration ${path} cannot be read: ${(error as Error).message.split("\n")[0]}`);
+	}
+	return readConfig(source ?? {}, environment);
+};
