@@ -1,0 +1,69 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test from "ava";
+import type { Target } from "#vault/target.ts";
+import { fileTarget } from "#vault/targets/file.ts";
+import { memoryTarget } from "./memory-target.ts";
+import { toArray } from "./scene.ts";
+
+/** What every target must do. Each implementation runs it. */
+const targets: Record<string, () => Promise<{ target: Target; remove: () => Promise<void> }>> = {
+	async folder() {
+		const folder = await mkdtemp(join(tmpdir(), "holdfast-target-"));
+		const target = fileTarget(join(folder, "deep", "target"), { create: true });
+		return { target, remove: () => rm(folder, { recursive: true }) };
+	},
+	memory: async () => ({ target: memoryTarget(), remove: async () => {} }),
+};
+
+for (const [name, make] of Object.entries(targets)) {
+	test(`${name}: objects are written whole, read in parts, listed and deleted`, async (t) => {
+		const { target, remove } = await make();
+		t.teardown(remove);
+		await target.put("packs/abcdef", [Buffer.from("hello "), Buffer.from("world")]);
+		await target.put("packs/ab", [Buffer.from("short name")]);
+		await target.put("keys/one/two", [Buffer.alloc(0)]);
+		await target.put("config", [Buffer.from("top")]);
+		const text = async (...args: Parameters<Target["get"]>) => Buffer.from(await target.get(...args)).toString();
+		t.is(await text("packs/abcdef"), "hello world");
+		t.is(await text("packs/abcdef", { range: { offset: 6, length: 3 } }), "wor");
+		t.is(await text("packs/abcdef", { range: { offset: 9, length: 30 } }), "ld");
+		t.is(await text("packs/abcdef", { range: { offset: 30, length: 3 } }), "");
+		t.is(await text("packs/abcdef", { range: { last: 5 } }), "world");
+		t.is(await text("packs/abcdef", { range: { last: 500 } }), "hello world");
+		t.is(await text("config"), "top");
+		t.deepEqual(await target.head("packs/ab"), { sizeBytes: 10 });
+		t.deepEqual(await toArray(target.list("packs/")), [
+			{ key: "packs/ab", sizeBytes: 10 },
+			{ key: "packs/abcdef", sizeBytes: 11 },
+		]);
+		t.deepEqual(await toArray(target.list("keys/one/")), [{ key: "keys/one/two", sizeBytes: 0 }]);
+		t.deepEqual(await toArray(target.list("roots/")), []);
+		await target.delete("packs/ab");
+		await target.delete("packs/ab");
+		await t.throwsAsync(target.get("packs/ab"), { code: "NOT_FOUND" });
+		await t.throwsAsync(target.head("packs/ab"), { code: "NOT_FOUND" });
+	});
+
+	test(`${name}: of many conditional puts exactly one wins, and stays`, async (t) => {
+		const { target, remove } = await make();
+		t.teardown(remove);
+		const puts = Array.from({ length: 20 }, (_, i) =>
+			target.put("roots/one", [Buffer.from(`${i}`)], { ifAbsent: true }),
+		);
+		const outcomes = await Promise.allSettled(puts);
+		const winners = outcomes.flatMap((outcome, i) => (outcome.status === "fulfilled" ? [i] : []));
+		t.is(winners.length, 1);
+		for (const outcome of outcomes) if (outcome.status === "rejected") t.is(outcome.reason.code, "EXISTS");
+		t.is(Buffer.from(await target.get("roots/one")).toString(), `${winners[0]}`);
+	});
+}
+
+test("a folder target refuses keys that leave its folder", async (t) => {
+	const { target, remove } = await (targets.folder as (typeof targets)[string])();
+	t.teardown(remove);
+	for (const key of ["../x", "a/../b", "/etc/passwd", "a//b", "", ".part/x", "a/b/c/d", "ü"]) {
+		await t.throwsAsync(target.put(key, [Buffer.alloc(1)]), { code: "BAD_ARGUMENT" }, key);
+	}
+});
