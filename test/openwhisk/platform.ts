@@ -13,7 +13,7 @@ export type TestPlatform = OpenWhisk & {
 
 /** A platform of its own for one test file, on a free port, with a real client and real action processes. */
 export async function testPlatform(options: Partial<OpenWhiskOptions> = {}): Promise<TestPlatform> {
-	const auth = `${randomUUID()}:secret`;
+	const auth = options.auth ?? `${randomUUID()}:secret`;
 	const platform = await startOpenWhisk({ port: 0, storeUri: "memory:", auth, log: () => {}, ...options });
 	return {
 		...platform,

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
-import { finished, testPlatform } from "./platform.ts";
+import { finished, type TestPlatform, testPlatform } from "./platform.ts";
 import { startProgram } from "./process.ts";
 import type { Json } from "./proxy.ts";
 
@@ -12,11 +12,17 @@ test("entities, code and activations outlive the platform", async (t) => {
 		"--data",
 		join(folder, "data"),
 		"--socket",
-		join(folder, "s"),
+		join(folder, "m.sock"),
 	]);
 	const options = { storeUri: store.ready.uri, auth: "uuid:restart" };
+	const platforms: TestPlatform[] = [];
+	const start = async () => {
+		const platform = await testPlatform(options);
+		platforms.push(platform);
+		return platform;
+	};
 	try {
-		const before = await testPlatform(options);
+		const before = await start();
 		const parameters = [
 			{ key: "a.b", value: { $set: 1.5, big: 2 ** 53 } },
 			{ key: "$c", value: null },
@@ -35,7 +41,7 @@ test("entities, code and activations outlive the platform", async (t) => {
 		const action = (await before.rest("GET", "actions/p/a")).body;
 		await before.stop();
 
-		const after = await testPlatform(options);
+		const after = await start();
 		t.deepEqual((await after.rest("GET", "actions/p/a")).body, action);
 		t.deepEqual((await after.rest("GET", `activations/${first.activationId}`)).body, first);
 		t.is((await after.client.rules.get("r.1")).status, "active");
@@ -51,8 +57,8 @@ test("entities, code and activations outlive the platform", async (t) => {
 		t.is((await after.rest("DELETE", "rules/r.1")).status, 200);
 		t.is((await after.rest("DELETE", "actions/p/a")).status, 200);
 		t.is((await after.rest("DELETE", "packages/p")).status, 200);
-		await after.stop();
 	} finally {
+		for (const platform of platforms) await platform.stop(100);
 		await store.end("SIGTERM");
 		rmSync(folder, { recursive: true, force: true });
 	}

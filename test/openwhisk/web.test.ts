@@ -2,7 +2,7 @@ import test from "ava";
 import { testPlatform } from "./platform.ts";
 import type { Json } from "./proxy.ts";
 
-const platform = await testPlatform({ blockingWaitMs: 1_500 });
+const platform = await testPlatform();
 
 /** Answers with its arguments, or with what the header `x-answer` says. */
 const code = `function main(args) {
@@ -11,7 +11,6 @@ const code = `function main(args) {
 	const answer = JSON.parse(asked);
 	if (answer.throws) throw new Error('boom');
 	if (answer.rejects) return Promise.reject(Object.assign(new Error('late'), answer.rejects));
-	if (answer.waits) return new Promise(() => {});
 	return answer;
 }`;
 const webExport = { key: "web-export", value: true };
@@ -189,7 +188,6 @@ const rejected: [string, string, unknown, number, RegExp][] = [
 	],
 	["an error that is text", "", { error: "no" }, 400, /message\/http/],
 	["a synchronous throw", "", { throws: true }, 400, /^There was an error processing your request\.$/],
-	["an answer that does not come", "", { waits: true }, 202, /^Response not yet ready\.$/],
 	[".svg without one", ".svg", { a: 1 }, 404, /does not include requested property/],
 	[".html that is no text", ".html", { html: 1 }, 400, /not valid 'text\/html'/],
 ];
@@ -201,6 +199,20 @@ for (const [what, extension, answer, status, reason] of rejected)
 		t.regex(error, reason);
 		t.is(code, response.headers.get("x-request-id"));
 	});
+
+test("an answer that does not come in time is 202, and nobody can fetch it", async (t) => {
+	const impatient = await testPlatform({ blockingWaitMs: 200 });
+	try {
+		const exec = { kind: "nodejs:20", code: "const main = () => new Promise(() => {})" };
+		await impatient.rest("PUT", "actions/never", { exec, annotations: [webExport] });
+		const response = await fetch(`${impatient.apihost}/api/v1/web/guest/default/never`);
+		t.is(response.status, 202);
+		const code = response.headers.get("x-request-id");
+		t.deepEqual(await response.json(), { error: "Response not yet ready.", code });
+	} finally {
+		await impatient.stop(0);
+	}
+});
 
 test("an asynchronous throw is an empty 204, unless the error has a status", async (t) => {
 	t.is((await call("pkg/plain", { answer: { rejects: {} } })).status, 204);
