@@ -46,7 +46,7 @@ export const uploadImage = async (session: Session, name: string, path: string):
 
 /** Boots an instance and stops it: this version protects stopped instances. */
 const createStopped = async (session: Session, name: string, imageRef: string, flavorRef: string): Promise<string> => {
-	const network = (await collect(listNetworks(session)))[0];
+	const network = (await collect(listNetworks(session))).find((one) => !one["router:external"]);
 	const { id } = await createServer(session, {
 		name,
 		imageRef,
@@ -77,7 +77,7 @@ export const findDisks = async (admin: Session, cloudFolder: string, serverId: s
 		},
 	];
 	for (const attachment of await listVolumeAttachments(admin, serverId)) {
-		const [summary] = await collect(listAttachments(admin, { volume_id: attachment.volumeId }));
+		const [summary] = await collect(listAttachments(admin, { volume_id: attachment.volumeId, all_tenants: true }));
 		if (!summary) throw new Error(`Cinder knows no attachment of volume ${attachment.volumeId}.`);
 		const { connection_info: connection } = await getAttachment(admin, summary.id);
 		const { export: share = "", name = "", format } = connection as { export?: string; name?: string; format?: string };

@@ -35,7 +35,7 @@ export function keystone(app: FastifyInstance, world: World): void {
 		const id = header(request, "x-subject-token");
 		const token = findToken(world, id);
 		if (token === undefined) throw notFound("Could not find token: Could not find token.");
-		const allowed = caller.isAdmin || caller.roles.has("service") || token.id === caller.token.id;
+		const allowed = caller.isAdmin || caller.roles.has("service") || token.userId === caller.userId;
 		if (!allowed) throw new Fault(403, `You are not authorized to perform the requested action: identity:${rule}.`);
 		return token;
 	};

@@ -110,7 +110,7 @@ export const openStage = async (
 		},
 		createInstance: async (name, { volume = false } = {}) => {
 			imageId ??= await uploadImage(user, "small", image);
-			const network = (await collect(listNetworks(user)))[0];
+			const network = (await collect(listNetworks(user))).find((one) => !one["router:external"]);
 			const { id } = await createServer(user, {
 				name,
 				imageRef: imageId,
