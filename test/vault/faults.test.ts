@@ -192,3 +192,29 @@ test("a failed index is written by the next flush", async (t) => {
 	t.is((await readSnapshot(reader, "index"))[0]?.length, 3 * chunkBytes);
 	await reader.close();
 });
+
+test("a pack that fails takes every writer with it that relied on a chunk in it, and no other", async (t) => {
+	const s = await scene(t);
+	await (await s.create()).close();
+	let broken = true;
+	const fault = (call: TargetCall): Fault =>
+		broken && call.verb === "put" && call.key.startsWith("packs/") ? { before: targetDown() } : undefined;
+	const vault = await s.open({ target: faultyTarget(s.target, fault) });
+	const disks = [];
+	for (const id of ["first", "relying", "apart"]) {
+		const writer = await vault.writer({ sessionId: id });
+		disks.push(await writer.disk({ sizeBytes: chunkBytes }));
+	}
+	const [first, relying, apart] = disks;
+	await first?.write(0, content("in flight", chunkBytes));
+	await relying?.write(0, content("in flight", chunkBytes));
+	await t.throwsAsync(first?.finish() as Promise<unknown>, { code: "TARGET_UNREACHABLE" });
+	broken = false;
+	await t.throwsAsync(relying?.finish() as Promise<unknown>, { code: "TARGET_UNREACHABLE" });
+	// The chunk that was lost with the pack is sent again by whoever has it next.
+	await apart?.write(0, content("in flight", chunkBytes));
+	const ref = await apart?.finish();
+	await vault.commitRoot(rootOf("apart", [ref as never]));
+	same(t, await readSnapshot(vault, "apart"), content("in flight", chunkBytes));
+	await vault.close();
+});

@@ -64,6 +64,7 @@ test("a deleted snapshot is gone, does not come back, and cannot be a base", asy
 	const vault = await s.create();
 	const ref = await snapshot(vault, "old", content("old", 2 * chunkBytes));
 	await snapshot(vault, "other", content("other", chunkBytes));
+	await vault.readRoot("old");
 	await vault.deleteRoot("old");
 	await vault.deleteRoot("old");
 	await vault.deleteRoot("never-was");

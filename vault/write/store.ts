@@ -170,15 +170,16 @@ export function newStore(options: StoreOptions): Store {
 			await Promise.all(uploads);
 			account.check();
 			await indexer.write();
+			for (let pack = pages.shift(); pack !== undefined; pack = pages.shift()) {
+				await upload(pack);
+				account.check();
+				await indexer.write();
+			}
 		} catch (error) {
-			// The next flush sends them: not before the chunks that they name are indexed.
+			// The next flush sends the rest: not before the chunks that these pages name are indexed.
 			account.pages.unshift(...pages);
 			throw error;
 		}
-		if (pages.length === 0) return;
-		for (const pack of pages) await upload(pack);
-		account.check();
-		await indexer.write();
 	}
 
 	function flush(account: Account): Promise<void> {
