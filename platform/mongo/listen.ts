@@ -17,6 +17,8 @@ export function checkAddress(address: ListenAddress): void {
 			throw new Error(
 				`The socket path is ${bytes} bytes long and the system allows ${maxSocketPathBytes}; choose a shorter one.`,
 			);
+		if (!address.socketPath.endsWith(".sock"))
+			throw new Error(`MongoDB drivers find a socket by its ending; let ${address.socketPath} end in .sock.`);
 		return;
 	}
 	const { port, host = "127.0.0.1" } = address;

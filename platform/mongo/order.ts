@@ -55,12 +55,10 @@ function datePayload(value: Date): Buffer {
 	return bytes;
 }
 
-/** UTF-8 with NUL escaped as 00 FF and a closing 00: byte order is then string order, shorter first. */
+/** UTF-8 and a closing 00; the characters 0 and 1 become 01 01 and 01 02, so that no string's bytes begin another's. */
 function stringPayload(value: string): Buffer {
-	if (!value.includes("\0")) return Buffer.concat([Buffer.from(value, "utf8"), end]);
-	const parts = value.split("\0").map((part) => Buffer.from(part, "utf8"));
-	const escapedNul = Buffer.from([0, 0xff]);
-	return Buffer.concat([...parts.flatMap((part, i) => (i === 0 ? [part] : [escapedNul, part])), end]);
+	const escaped = value.replaceAll("\u0001", "\u0001\u0002").replaceAll("\0", "\u0001\u0001");
+	return Buffer.from(`${escaped}\0`, "utf8");
 }
 
 /** MongoDB orders binary data by length, then subtype, then bytes. */
