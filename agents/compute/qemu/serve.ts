@@ -75,7 +75,8 @@ const connectWhenReady = async (process: Process, path: string, socket: string):
 		try {
 			return await connectNbd({ path: socket }, { contexts: ["base:allocation"] });
 		} catch (error) {
-			if (!isNbdError(error, "CONNECT")) throw error;
+			// qemu-nbd listens before it has opened the image: a connection that is lost is a failure that follows.
+			if (!isNbdError(error, "CONNECT", "CLOSED")) throw error;
 		}
 		const { ended } = process;
 		if (ended() === "ENOENT") throw new AgentError("QEMU_MISSING");
