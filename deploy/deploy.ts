@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import openwhisk from "openwhisk";
-import { bundleAction } from "./bundle.ts";
+import { bundleActions } from "./bundle.ts";
 import { readCurrent } from "./current.ts";
 import { applyStep } from "./deployer.ts";
 import { desiredState } from "./desired.ts";
@@ -36,7 +36,7 @@ const ownManifest = fileURLToPath(new URL("./manifest.yaml", import.meta.url));
 export async function deploy(options: DeployOptions): Promise<Step[]> {
 	const { apihost, auth, env, plan = false, log, manifestPath = ownManifest, prepare = prepareStore } = options;
 	const manifest = readManifest(manifestPath);
-	const desired = await desiredState(manifest, env, ({ name, entry }) => bundleAction(name, entry));
+	const desired = await desiredState(manifest, env, bundleActions);
 	const client = openwhisk({ apihost, api_key: auth, namespace: "_" });
 	const current = await readCurrent(client).catch((error: Error) => {
 		throw new Error(`OpenWhisk at ${apihost} could not be read: ${error.message}`);

@@ -1,4 +1,5 @@
 import type openwhisk from "openwhisk";
+import { zipBundle } from "./bundle.ts";
 import { deadline } from "./current.ts";
 import type { Desired, DesiredAction } from "./desired.ts";
 import type { Step } from "./plan.ts";
@@ -30,7 +31,7 @@ async function putPackage(client: openwhisk.Client, { name, parameters, annotati
 
 async function putAction(client: openwhisk.Client, action: DesiredAction, delAnnotations: string[]) {
 	const { kind, main, bundle, parameters, annotations, limits } = action;
-	const code = bundle.zip.toString("base64");
+	const code = zipBundle(bundle).toString("base64");
 	const exec = { kind, code, binary: true, ...(main === undefined ? {} : { main }) };
 	// The client's type knows no delAnnotations; OpenWhisk merges annotations and would keep what the manifest dropped.
 	const body = { exec, parameters, annotations, limits, delAnnotations };

@@ -33,7 +33,7 @@ export const shaKey = "sha";
 export async function desiredState(
 	manifest: Manifest,
 	env: Environment,
-	bundle: (action: ManifestAction) => Promise<Bundle>,
+	bundle: (actions: ManifestAction[]) => Promise<Bundle[]>,
 ): Promise<Desired> {
 	const resolver = createResolver(env);
 	const annotationsOf = (given: Record<string, unknown>) => [
@@ -65,8 +65,9 @@ export async function desiredState(
 		for (const rule of rules) desired.rules.push({ ...rule, annotations: [managedBy] });
 	}
 	resolver.check();
-	for (const { source, action } of actions) {
-		const withBundle = { ...action, bundle: await bundle(source) };
+	const bundles = await bundle(actions.map(({ source }) => source));
+	for (const [at, { action }] of actions.entries()) {
+		const withBundle = { ...action, bundle: bundles[at] as Bundle };
 		desired.actions.push({
 			...withBundle,
 			annotations: [...action.annotations, { key: shaKey, value: shaOf(withBundle) }],

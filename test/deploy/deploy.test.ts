@@ -153,7 +153,7 @@ deploying("a bundle that does not load stops the deployment before anything goes
 	const absent = writeManifest(folder, { actions: "      absent: { function: ./absent.ts }" });
 	t.regex(
 		(await t.throwsAsync(run({ manifestPath: absent }))).message,
-		/^The action absent could not be bundled: .*absent\.ts/s,
+		/^The actions could not be bundled: .*absent\.ts/s,
 	);
 });
 
