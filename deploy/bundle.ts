@@ -8,6 +8,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 /** Cold starts unpack and parse all of it; the driver is about half of this. */
 const maxBundleBytes = 2 * 1024 * 1024;
 
+/** Short enough to find a place by its line and column. */
 const maxLineChars = 200;
 
 /** What the mongodb driver, and needle of the openwhisk client (`iconv-lite`, for answers not in UTF-8), do without. */
@@ -66,9 +67,9 @@ export async function bundleActions(sources: readonly Source[]): Promise<Bundle[
 }
 
 /**
- * The archive that is sent. A zip rather than plain code: it is a third of the size and is loaded as a
- * real CommonJS file, not evaluated inside the runtime's own. Its package.json names no dependencies, for which the runtime would start an npm
- * install.
+ * The archive that is sent. A zip rather than plain code: it is a third of the size and is loaded as a real CommonJS file,
+ * not evaluated inside the runtime's own. Its package.json names no dependencies, for which the runtime would start an
+ * npm install.
  */
 export function zipBundle({ code }: Bundle): Buffer {
 	const files = {
