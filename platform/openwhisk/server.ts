@@ -1,12 +1,12 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { createJournal } from "./activations/journal.ts";
 import { createHttp } from "./api/http.ts";
 import { checkOptions, type OpenWhiskOptions } from "./options.ts";
 import type { Platform } from "./platform.ts";
 import { startContainer } from "./runtime/container.ts";
+import { makeContainerFolder } from "./runtime/folder.ts";
 import { createPool } from "./runtime/pool.ts";
 import { openMemoryRepository } from "./state/memory.ts";
 import { openMongoRepository } from "./state/mongo.ts";
@@ -34,7 +34,7 @@ export async function startOpenWhisk(options: OpenWhiskOptions): Promise<OpenWhi
 		settings.storeUri === "memory:"
 			? openMemoryRepository()
 			: await openMongoRepository(settings.storeUri, settings.database);
-	const folder = await mkdtemp(join(tmpdir(), "openwhisk-"));
+	const folder = await makeContainerFolder(tmpdir());
 	let apihost = "";
 	const pool = createPool({
 		maxContainers: settings.maxContainers,

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -64,6 +64,14 @@ test("SIGKILL leaves no action process behind, idle, busy or in an endless loop"
 	t.true(pids.every(alive));
 	await program.end("SIGKILL");
 	t.true(await until(() => !pids.some(alive)), `still running: ${pids.filter(alive)}`);
+
+	// The folders it could not remove are removed by the next one.
+	const [orphan = ""] = readdirSync(folder);
+	const next = await startProgram(script, args, { TMPDIR: folder });
+	t.is(readdirSync(folder).length, 1);
+	t.false(readdirSync(folder).includes(orphan));
+	t.is(await next.end("SIGTERM"), 0);
+	t.deepEqual(readdirSync(folder), []);
 });
 
 test("bad options and help", async (t) => {

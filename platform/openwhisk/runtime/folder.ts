@@ -1,0 +1,26 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+
+const owned = /^openwhisk-(\d+)-\w{6}$/;
+
+/**
+ * A new folder below `parent` for the containers of this process. First removes those of platforms that were killed and
+ * could not do it themselves: the name says which process a folder belongs to.
+ */
+export async function makeContainerFolder(parent: string): Promise<string> {
+	for (const name of await readdir(parent)) {
+		const pid = Number(owned.exec(name)?.[1]);
+		// What belongs to another user stays; it is not ours to judge.
+		if (pid > 0 && !exists(pid)) await rm(join(parent, name), { recursive: true, force: true }).catch(() => {});
+	}
+	return mkdtemp(join(parent, `openwhisk-${process.pid}-`));
+}
+
+function exists(pid: number): boolean {
+	try {
+		process.kill(pid, 0);
+		return true;
+	} catch (error) {
+		return (error as NodeJS.ErrnoException).code === "EPERM";
+	}
+}
