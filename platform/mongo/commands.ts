@@ -59,7 +59,7 @@ export function failureReply(error: unknown): Document {
 		return { ok: 0, errmsg: error.message, code: error.code, codeName: error.codeName, ...error.details };
 	const { errcode, message } = error as { errcode?: number; message?: string };
 	const sqliteFull = 13;
-	const codeName = errcode === sqliteFull ? "OutOfDiskSpace" : "InternalError";
+	const codeName = ((errcode ?? 0) & 0xff) === sqliteFull ? "OutOfDiskSpace" : "InternalError";
 	const errmsg = `The embedded document store failed: ${message}`;
 	return { ok: 0, errmsg, code: failureCodes[codeName], codeName };
 }
