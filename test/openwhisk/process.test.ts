@@ -49,7 +49,9 @@ test("SIGTERM lets a running activation end and answers it", async (t) => {
 });
 
 test("SIGKILL leaves no action process behind, idle, busy or in an endless loop", async (t) => {
-	const program = await startProgram(script, args);
+	const folder = mkdtempSync(join(tmpdir(), "openwhisk-test-"));
+	t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+	const program = await startProgram(script, args, { TMPDIR: folder });
 	const client = clientOf(program.ready.apihost);
 	const code =
 		"function main({ how }) { if (how === 'loop') for (;;); if (how === 'wait') return new Promise(() => {}); return { pid: process.pid } }";
