@@ -1,5 +1,5 @@
 import type { Db } from "mongodb";
-import { BackupResult, type JobDocument } from "#schemas/job.ts";
+import { BackupResult, type JobDocument, type JobError } from "#schemas/job.ts";
 import type { JobReport } from "#schemas/sync.ts";
 import { validate } from "#schemas/validate.ts";
 import { endJob, extendLease, readJob, retryJob } from "#store/jobs.ts";
@@ -33,7 +33,10 @@ async function record(db: Db, job: JobDocument, report: JobReport, leaseMs: numb
 		case "running":
 			return extendLease(db, fence, leaseMs, report.progress);
 		case "done":
-			if (job.payload.kind === "backup-instance") validate(BackupResult, report.result, "body/jobs/result");
+			if (job.payload.kind === "backup-instance") {
+				const error = misfit(report.result);
+				if (error !== undefined) return endJob(db, fence, "failed", { ...progress, error });
+			}
 			return endJob(db, fence, "done", { ...progress, result: report.result ?? {}, error: null });
 		case "cancelled":
 			return endJob(db, fence, "cancelled", { ...progress });
@@ -47,6 +50,17 @@ async function record(db: Db, job: JobDocument, report: JobReport, leaseMs: numb
 	}
 }
 
+/** A result that nobody can use ends the job: refusing the report would only make the agent repeat it. */
+function misfit(result: unknown): JobError | undefined {
+	try {
+		validate(BackupResult, result, "result");
+		return undefined;
+	} catch (error) {
+		const message = `The agent's answer is not valid (${(error as Error).message}); agent and functions must be of one version.`;
+		return { code: "RESULT_NOT_VALID", message: message.slice(0, 2_000), retryable: false };
+	}
+}
+
 const unexplained = {
 	code: "UNEXPLAINED",
 	message: "The agent gave no reason for the failure; look at its log.",
@@ -56,5 +70,6 @@ const unexplained = {
 /** The same end was counted before, and its answer got lost. */
 function wasRecorded(job: JobDocument | null, report: JobReport): boolean {
 	if (job === null || job.lease_token !== report.lease_token) return false;
+	if (job.state === "failed" && report.state === "done") return job.error?.code === "RESULT_NOT_VALID";
 	return job.state === report.state || (report.state === "failed" && job.state === "ready");
 }

@@ -148,7 +148,7 @@ test("pages hold every row once, newest first, while rows come and go", async (t
 
 test("a page knows its time range, and a marker of another list is refused", async (t) => {
 	const { db, clock } = await setUp();
-	const rows = [];
+	const rows: ReturnType<typeof sampleSnapshot>[] = [];
 	for (let i = 0; i < 6; i++) {
 		const snapshot = sampleSnapshot(clock.now());
 		await insertSnapshot(db, snapshot);

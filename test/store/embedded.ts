@@ -45,6 +45,9 @@ async function startEmbedded(): Promise<{ uri: string; stop: () => Promise<void>
 	const folder = mkdtempSync(join(tmpdir(), "holdfast-store-"));
 	const args = [main, "--data", join(folder, "data"), "--socket", join(folder, "mongo.sock")];
 	const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+	// A test process that dies of its test must not leave a server behind.
+	const killWithUs = () => child.kill("SIGKILL");
+	process.once("exit", killWithUs);
 	const uri = await readyUri(child);
 	return {
 		uri,
@@ -52,6 +55,7 @@ async function startEmbedded(): Promise<{ uri: string; stop: () => Promise<void>
 			const ended = new Promise((resolve) => child.once("exit", resolve));
 			child.kill("SIGTERM");
 			await ended;
+			process.off("exit", killWithUs);
 			rmSync(folder, { recursive: true, force: true });
 		},
 	};
