@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { type Static, Type } from "typebox";
 import { JobError, JobPayload, type JobProgress } from "#schemas/job.ts";
@@ -141,10 +141,13 @@ export const openJournal = async (
 					continue;
 				}
 				try {
-					const entry = parse(await readFile(path, "utf8"));
+					const text = await readFile(path, "utf8");
+					const entry = parse(text);
 					const old = entry?.droppedAt && now().getTime() - entry.droppedAt.getTime() > hintLifetimeMs;
 					if (!entry || old) await rm(path);
 					else entries.set(entry.claim.id, entry);
+					// The next line must not be glued to a torn one.
+					if (entry && !old) await truncate(path, Buffer.byteLength(text.slice(0, text.lastIndexOf("\n") + 1)));
 				} catch (error) {
 					await rename(path, `${path}.damaged`);
 					onDamaged(`${path}.damaged`, (error as Error).message);

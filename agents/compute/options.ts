@@ -8,7 +8,7 @@ type Bounds = { least: number; most: number; otherwise: number };
 /** Reads options out of parsed YAML one by one, each with its own sentence; `rest` finds those nobody asked for. */
 export const readOptions = (source: unknown, where: string) => {
 	if (typeof source !== "object" || source === null || Array.isArray(source)) {
-		throw new BadOption(`${where} must be a list of "name: value" lines.`);
+		throw new BadOption(`${where || "The configuration"} must be a list of "name: value" lines.`);
 	}
 	const values = source as Record<string, unknown>;
 	const asked = new Set<string>();
