@@ -24,7 +24,7 @@ export const createProgress = (output: NodeJS.WriteStream, monotonicMs: () => nu
 		if (output.isTTY) {
 			end();
 			// A line that wraps could not be taken back.
-			output.write(line.slice(0, Math.max(20, (output.columns ?? 80) - 1)));
+			output.write(line.slice(0, Math.max(20, (output.columns || 80) - 1)));
 			drawn = true;
 		} else {
 			if (monotonicMs() - lastAt < plainIntervalMs) return;

@@ -31,7 +31,9 @@ export const waitUntilEnded = async <T extends Underway>(cli: Cli, waiting: Wait
 	const { kind, id, read } = waiting;
 	const monotonicMs = (): number => performance.now();
 	const progress = createProgress(cli.stderr, monotonicMs);
-	const meter = createMeter(`${kind} ${id}`, monotonicMs);
+	// The first eight digits tell it apart and leave room for the rest in 80 columns.
+	const what = `${kind} ${id.slice(0, 8)}`;
+	const meter = createMeter(what, monotonicMs);
 	const later = `It goes on by itself; look with: holdfast ${kind} show ${id}`;
 	const onInterrupt = (): void => {
 		progress.end();
@@ -52,7 +54,7 @@ export const waitUntilEnded = async <T extends Underway>(cli: Cli, waiting: Wait
 			} catch (error) {
 				if (!isOpenStackError(error, ...passing)) throw error;
 				if (monotonicMs() - lastAnswerAt > patienceMs) throw new Failure(`${asFailure(error).message} ${later}`);
-				progress.show(`${kind} ${id}: the API does not answer, trying again`);
+				progress.show(`${what}: the API does not answer, trying again`);
 			}
 			await sleep(pollMs);
 		}
