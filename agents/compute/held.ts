@@ -22,6 +22,9 @@ type HeldJob = {
 	work: Promise<void>;
 };
 
+/** A timer of Node fires at once when it is set to more. */
+const longestTimerMs = 2 ** 31 - 1;
+
 type StopReason = "cancel" | "lost" | "lease" | "shutdown";
 
 /** The jobs that this agent holds, and what becomes of them. */
@@ -122,11 +125,14 @@ export const holdJobs = ({ host, journal, earlier, onEnd }: HeldOptions): HeldJo
 	/** Work goes on only while the lease does; it is taken up again when the API confirms that it is still ours. */
 	const lease = (job: HeldJob, leaseMs: number): void => {
 		clearTimeout(job.leaseTimer);
-		job.leaseTimer = setTimeout(() => {
-			if (job.phase !== "running") return;
-			host.log("the lease ran out without an answer of the datamover API: the job is stopped", about(job));
-			job.stop.abort("lease" satisfies StopReason);
-		}, leaseMs);
+		job.leaseTimer = setTimeout(
+			() => {
+				if (job.phase !== "running") return;
+				host.log("the lease ran out without an answer of the datamover API: the job is stopped", about(job));
+				job.stop.abort("lease" satisfies StopReason);
+			},
+			Math.min(leaseMs, longestTimerMs),
+		);
 	};
 
 	const settle = async (job: HeldJob): Promise<void> => {
