@@ -4,33 +4,16 @@ import { deleteServer, getServer, listVolumeAttachments } from "#openstack/nova.
 import { waitForGone } from "#openstack/wait.ts";
 import type { BackupInstance } from "#schemas/job.ts";
 import { openHouse, openStage, type Stage } from "./stage.ts";
+import { isAvailable, makeWorkload, read, takeSnapshot } from "./verbs.ts";
 
 const house = await openHouse();
 test.after.always(() => house.close());
 
-const statusOf = async (stage: Stage, path: string): Promise<string> => {
-	const { body } = await stage.ask("GET", path);
-	return (Object.values(body)[0] as { status: string }).status;
-};
+const statusOf = async (stage: Stage, path: string): Promise<string> => (await read(stage, path)).status;
 
-async function makeWorkload(stage: Stage, ids: string[]): Promise<string> {
-	const instances = ids.map((id) => ({ "instance-id": id }));
-	const answer = await stage.ask("POST", "/workloads", { body: { workload: { name: "w", instances } } });
-	if (answer.status !== 202) throw new Error(JSON.stringify(answer.body));
-	return answer.body.workload.id;
-}
+const settled = (stage: Stage, workloadId: string) => isAvailable(stage, `/workloads/${workloadId}`);
 
-async function takeSnapshot(stage: Stage, workloadId: string, query = ""): Promise<string> {
-	const body = { snapshot: { name: "s", description: "", full: "True" } };
-	const { status, body: answer } = await stage.ask("POST", `/workloads/${workloadId}${query}`, { body });
-	if (status !== 202) throw new Error(JSON.stringify(answer));
-	return answer.snapshot.id;
-}
-
-const settled = (stage: Stage, workloadId: string) => async () =>
-	(await statusOf(stage, `/workloads/${workloadId}`)) === "available";
-
-test("a workload is protected, incrementally too, and comes back as new instances", async (t) => {
+test.serial("a workload is protected, incrementally too, and comes back as new instances", async (t) => {
 	const stage = await openStage(house);
 	const agent = stage.agent();
 	const [first, second] = [await house.server({ volumes: [1] }), await house.server()];
@@ -129,32 +112,35 @@ test("a workload is protected, incrementally too, and comes back as new instance
 	t.truthy(again);
 });
 
-test("a one-click restore refuses while the originals are there, and brings them back with name and address after", async (t) => {
-	const stage = await openStage(house);
-	const agent = stage.agent();
-	const id = await house.server({ name: "original" });
-	const workloadId = await makeWorkload(stage, [id]);
-	const snapshotId = await takeSnapshot(stage, workloadId);
-	await stage.settle([agent], settled(stage, workloadId));
-	const options = { oneclickrestore: "True", restore_type: "oneclick", openstack: {} };
-	const restore = async () => {
-		const { body } = await stage.ask("POST", `/snapshots/${snapshotId}`, { body: { restore: { options } } });
-		await stage.settle([agent], async () => (await statusOf(stage, `/snapshots/${snapshotId}`)) === "available");
-		return (await stage.ask("GET", `/restores/${body.restore.id}`)).body.restore;
-	};
-	const refused = await restore();
-	t.is(refused.status, "error");
-	t.regex(refused.error_msg, /Instance original still exists/);
-	t.deepEqual(refused.instances, []);
+test.serial(
+	"a one-click restore refuses while the originals are there, and brings them back with name and address after",
+	async (t) => {
+		const stage = await openStage(house);
+		const agent = stage.agent();
+		const id = await house.server({ name: "original" });
+		const workloadId = await makeWorkload(stage, [id]);
+		const snapshotId = await takeSnapshot(stage, workloadId);
+		await stage.settle([agent], settled(stage, workloadId));
+		const options = { oneclickrestore: "True", restore_type: "oneclick", openstack: {} };
+		const restore = async () => {
+			const { body } = await stage.ask("POST", `/snapshots/${snapshotId}`, { body: { restore: { options } } });
+			await stage.settle([agent], async () => (await statusOf(stage, `/snapshots/${snapshotId}`)) === "available");
+			return (await stage.ask("GET", `/restores/${body.restore.id}`)).body.restore;
+		};
+		const refused = await restore();
+		t.is(refused.status, "error");
+		t.regex(refused.error_msg, /Instance original still exists/);
+		t.deepEqual(refused.instances, []);
 
-	const session = house.session("demo");
-	const address = (await getServer(session, id)).addresses["demo-net"]?.[0]?.addr;
-	await deleteServer(session, id);
-	await waitForGone(() => getServer(session, id), { what: id, timeoutMs: 20_000, pollMs: 50 });
-	const done = await restore();
-	t.is(done.status, "available", String(done.error_msg));
-	const back = await getServer(session, done.instances[0].id);
-	t.is(back.name, "original");
-	t.is(back.addresses["demo-net"]?.[0]?.addr, address);
-	t.is((await stage.ask("GET", `/restores?snapshot_id=${snapshotId}`)).body.restores.length, 2);
-});
+		const session = house.session("demo");
+		const address = (await getServer(session, id)).addresses["demo-net"]?.[0]?.addr;
+		await deleteServer(session, id);
+		await waitForGone(() => getServer(session, id), { what: id, timeoutMs: 20_000, pollMs: 50 });
+		const done = await restore();
+		t.is(done.status, "available", String(done.error_msg));
+		const back = await getServer(session, done.instances[0].id);
+		t.is(back.name, "original");
+		t.is(back.addresses["demo-net"]?.[0]?.addr, address);
+		t.is((await stage.ask("GET", `/restores?snapshot_id=${snapshotId}`)).body.restores.length, 2);
+	},
+);

@@ -129,7 +129,7 @@ export type Answered = {
 	body: any;
 };
 
-export type Asking = { as?: User; token?: string; project?: string; body?: unknown };
+export type Asking = { as?: User; token?: string; project?: string; body?: unknown; change?: Partial<Context> };
 
 /** The functions on one database: requests go in, nudges are kept until somebody delivers them. */
 export type Stage = {
@@ -183,7 +183,7 @@ export async function openStage(house: House): Promise<Stage> {
 			...change,
 		};
 	};
-	const handle: Stage["handle"] = async (handler, method, path, { as = "demo", token, body } = {}) => {
+	const handle: Stage["handle"] = async (handler, method, path, { as = "demo", token, body, change } = {}) => {
 		const headers = new Headers({ "x-auth-token": token ?? (await house.token(as)) });
 		if (token === "") headers.delete("x-auth-token");
 		const text = body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body);
@@ -192,7 +192,7 @@ export async function openStage(house: House): Promise<Stage> {
 			headers,
 			...(text !== undefined && { body: text }),
 		});
-		const used = context();
+		const used = context(change);
 		let response: Response;
 		try {
 			response = await handler(request, used);
