@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { open, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -47,7 +47,12 @@ export type Lab = Awaited<ReturnType<typeof openLab>>;
 /** A compute host's folders with real image files, and a vault target, all of it gone when the test ends. */
 export const openLab = async (t: Pick<ExecutionContext, "teardown">) => {
 	const folder = mkdtempSync(join(tmpdir(), "holdfast-test-"));
-	t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+	t.teardown(() => {
+		// An agent that the test killed last has nobody to clean up after it.
+		const left = join(folder, "state", "socket-folder");
+		if (existsSync(left)) rmSync(readFileSync(left, "utf8"), { recursive: true, force: true });
+		rmSync(folder, { recursive: true, force: true });
+	});
 	const at = (...names: string[]) => join(folder, ...names);
 	for (const name of ["instances/_base", "mnt", "target", "state"]) mkdirSync(at(name), { recursive: true });
 	await createKeyFile(at("key"));
