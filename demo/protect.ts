@@ -15,17 +15,20 @@ const accidentTo = 85;
 
 export type Stage = { user: Session; admin: Session; cloudFolder: string; progress: Progress };
 
+/** What the API tells of a disk in a snapshot; sizes in bytes. */
 type SnapshotDisk = {
-	device: string;
-	size_bytes: number;
-	allocated_bytes: number;
-	read_bytes: number;
-	sent_bytes: number;
-	stored_bytes: number;
+	label: string;
+	/** The virtual disk, and what of it the source host keeps. */
+	restore_size: number;
+	allocated_size: number;
+	read_size: number;
+	sent_size: number;
+	/** Added to the vault. */
+	uploaded_size: number;
 };
 type Snapshot = Underway & {
 	snapshot_type: string;
-	instances: { id: string; name: string; disks: SnapshotDisk[] }[];
+	instances: { id: string; name: string; vdisks: SnapshotDisk[] }[];
 };
 type Restore = Underway & { instances: { id: string; name: string; metadata: { instance_id: string } }[] };
 
@@ -87,8 +90,8 @@ export const protect = async (
 		seconds,
 		restoreSeconds: 0,
 		storedBytes: snapshot.uploaded_size,
-		disks: snapshot.instances.flatMap(({ id: instanceId, name, disks }) =>
-			disks.map((disk, index) => ({
+		disks: snapshot.instances.flatMap(({ id: instanceId, name, vdisks }) =>
+			vdisks.map((disk, index) => ({
 				...disk,
 				instance: name,
 				instanceId,

@@ -15,25 +15,25 @@ export const table = (taken: readonly Taken[]): string => {
 		for (const disk of disks) {
 			rows.push([
 				type,
-				`${disk.instance}/${disk.device}`,
-				bytes(disk.size_bytes),
-				bytes(disk.allocated_bytes),
-				bytes(disk.read_bytes),
-				bytes(disk.sent_bytes),
-				bytes(disk.stored_bytes),
+				`${disk.instance}/${disk.label}`,
+				bytes(disk.restore_size),
+				bytes(disk.allocated_size),
+				bytes(disk.read_size),
+				bytes(disk.sent_size),
+				bytes(disk.uploaded_size),
 				"",
 				yesNo(disk.identical),
 			]);
 		}
-		const sum = (key: "size_bytes" | "allocated_bytes" | "read_bytes" | "sent_bytes"): string =>
+		const sum = (key: "restore_size" | "allocated_size" | "read_size" | "sent_size"): string =>
 			bytes(disks.reduce((total, disk) => total + disk[key], 0));
 		rows.push([
 			type,
 			"all",
-			sum("size_bytes"),
-			sum("allocated_bytes"),
-			sum("read_bytes"),
-			sum("sent_bytes"),
+			sum("restore_size"),
+			sum("allocated_size"),
+			sum("read_size"),
+			sum("sent_size"),
 			bytes(storedBytes),
 			seconds.toFixed(1),
 			yesNo(disks.every(({ identical }) => identical)),
