@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import type { TSchema } from "typebox";
 import { type Document, parseDocument, type YAMLMap } from "yaml";
-import { RestoreCreateBody } from "#schemas/restore.ts";
+import { RestoreCreateBody, RestorePlan } from "#schemas/restore.ts";
 import { SyncRequest, SyncResponse } from "#schemas/sync.ts";
 import { SnapshotCreateBody, WorkloadChangeBody, WorkloadCreateBody } from "#schemas/workload.ts";
 import { documentUrl } from "./document.ts";
@@ -12,6 +12,7 @@ const generated: Record<string, TSchema> = {
 	WorkloadChangeBody,
 	SnapshotCreateBody,
 	RestoreCreateBody,
+	RestorePlan,
 	SyncRequest,
 	SyncResponse,
 };

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
+import type { RestorePlan } from "#schemas/restore.ts";
 import { mustBeInDocument } from "./shape.ts";
 
 type Row = Record<string, unknown> & { id: string };
@@ -89,19 +90,21 @@ export const restore = (
 	...more,
 });
 
-const plan = {
+const plan: RestorePlan = {
 	instances: [
 		{
-			...{ original_id: "3c6a1f1e-0000-4000-8000-000000000001", name: "web-1", flavor_id: "2" },
+			...{ original_id: "3c6a1f1e-0000-4000-8000-000000000001", name: "web-1", flavor_id: "2", image_id: null },
+			...{ key_name: null, availability_zone: null, security_groups: [], metadata: {}, start: true },
 			networks: [{ network_id: network.id, fixed_ip: null }],
 			disks: [
-				{ device: "vda", size_bytes: 2_147_483_648, new_volume: null },
+				{ disk_id: "vda", device: "vda", size_bytes: 2_147_483_648, new_volume: null, new_volume_id: null },
 				{
-					device: "vdb",
-					size_bytes: 1_073_741_824,
-					new_volume: { name: "web-1-data", size_gib: 1, volume_type: "ssd" },
+					...{ disk_id: "3c6a1f1e-0000-4000-8000-00000000000b", device: "vdb", size_bytes: 1_073_741_824 },
+					new_volume: { name: "web-1-data", size_gib: 1, volume_type: "ssd", availability_zone: null },
+					new_volume_id: null,
 				},
 			],
+			...{ new_id: null, host: null },
 		},
 	],
 	notes: ["The captured key pair is not used."],
