@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Db } from "mongodb";
+import type { Db, MongoClient } from "mongodb";
 import { answerJson, faultOf } from "#functions/adapter/answer.ts";
 import { cloudOf } from "#functions/adapter/cloud.ts";
 import type { Context, Handler } from "#functions/adapter/context.ts";
@@ -135,7 +135,7 @@ export type Asking = { as?: User; token?: string; project?: string; body?: unkno
 export type Stage = {
 	house: House;
 	db: Db;
-	uri: string;
+	client: MongoClient;
 	vault: ScriptedVault;
 	/** Runs to wake; undefined is a look at everything. Emptied by `settle`, or by the test. */
 	nudges: (string | undefined)[];
@@ -161,7 +161,7 @@ function handlerFor(method: string, path: string): Handler {
 }
 
 export async function openStage(house: House): Promise<Stage> {
-	const { db, uri } = await house.store.database();
+	const { db, client } = await house.store.database();
 	const vault = emptyVault();
 	const nudges: (string | undefined)[] = [];
 	const logs: Record<string, unknown>[] = [];
@@ -216,7 +216,7 @@ export async function openStage(house: House): Promise<Stage> {
 		return answer.body as SyncResponse;
 	};
 	return {
-		...{ house, db, uri, vault, nudges, logs, context, ask, handle },
+		...{ house, db, client, vault, nudges, logs, context, ask, handle },
 		orchestrate: orchestrateIt,
 		agent: (host = "compute-1") => new ScriptedAgent(host, vault, sync),
 		settle: async (agents, done, rounds = 60) => {
