@@ -21,6 +21,7 @@ export const restores = serve([
 		answer: create,
 	},
 	{ method: "GET", path: all, access: "read", rule: "restore:restore_get_all", answer: list },
+	{ method: "GET", path: ofSnapshot, access: "read", rule: "restore:restore_get_all", answer: list },
 	{ method: "GET", path: `${all}/detail`, access: "read", rule: "restore:restore_get_all", answer: listDetail },
 	{ method: "GET", path: one, access: "read", rule: "restore:restore_get", answer: show },
 	{ method: "GET", path: inSnapshot, access: "read", rule: "restore:restore_get", answer: show },

@@ -1,6 +1,7 @@
 import { answerJson } from "#functions/adapter/answer.ts";
 import { answerList, pageOf } from "#functions/adapter/list.ts";
 import type { Call } from "#functions/adapter/routes.ts";
+import { findSnapshot } from "#functions/snapshots/find.ts";
 import type { RestoreDocument } from "#schemas/restore.ts";
 import { listRestores } from "#store/restores.ts";
 import { findRestore } from "./find.ts";
@@ -23,7 +24,9 @@ export async function listDetail(call: Call): Promise<Response> {
 
 async function read(call: Call): Promise<RestoreDocument[]> {
 	const query = call.url.searchParams;
-	const [snapshot_id, workload_id] = [query.get("snapshot_id"), query.get("workload_id")];
+	// The path says which snapshot's, or the query does.
+	const snapshot_id = call.params.snapshot === undefined ? query.get("snapshot_id") : (await findSnapshot(call))._id;
+	const workload_id = query.get("workload_id");
 	const filter = {
 		project_id: call.params.project ?? "",
 		...(snapshot_id && { snapshot_id }),

@@ -141,6 +141,10 @@ test.serial(
 		const back = await getServer(session, done.instances[0].id);
 		t.is(back.name, "original");
 		t.is(back.addresses["demo-net"]?.[0]?.addr, address);
-		t.is((await stage.ask("GET", `/restores?snapshot_id=${snapshotId}`)).body.restores.length, 2);
+		const inSnapshot = `/workloads/${workloadId}/snapshots/${snapshotId}/restores`;
+		for (const path of [`/restores?snapshot_id=${snapshotId}`, inSnapshot]) {
+			t.is((await stage.ask("GET", path)).body.restores.length, 2, path);
+		}
+		t.is((await stage.ask("GET", `/workloads/${snapshotId}/snapshots/${snapshotId}/restores`)).status, 404);
 	},
 );

@@ -41,7 +41,13 @@ const parts: Record<string, string> = {
 		["Collection", "Indexes beside `_id`"],
 		Object.entries(indexesOf).map(([name, indexes]) => [
 			code([name]),
-			code(indexes.map((keys) => Object.entries(keys).map(([key, way]) => (way === -1 ? `-${key}` : key)).join(" "))) || "none",
+			code(
+				indexes.map((keys) =>
+					Object.entries(keys)
+						.map(([key, way]) => (way === -1 ? `-${key}` : key))
+						.join(" "),
+				),
+			) || "none",
 		]),
 	),
 };
@@ -55,6 +61,10 @@ test("docs/state.md says what the code does", (t) => {
 		writeFileSync(page, text);
 	}
 	for (const [name, part] of Object.entries(parts)) {
-		t.is(marked(name).exec(text)?.[2], part, `${name}; HOLDFAST_WRITE_DOCS=1 npx ava test/functions/state-doc.test.ts writes it`);
+		t.is(
+			marked(name).exec(text)?.[2],
+			part,
+			`${name}; HOLDFAST_WRITE_DOCS=1 npx ava test/functions/state-doc.test.ts writes it`,
+		);
 	}
 });
