@@ -1,7 +1,9 @@
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { installMissingPackages } from "#deploy/debian/install.ts";
+import { openDataFolder } from "#deploy/embedded/folder.ts";
+import { Interrupted, interruption, watchInterrupts } from "#deploy/embedded/interrupt.ts";
 import { lockFolder } from "#deploy/embedded/lock.ts";
 import { adminSession, startStack, userSession } from "#deploy/embedded/stack.ts";
 import { changeOverlay, changeRawDisk } from "./change.ts";
@@ -15,7 +17,7 @@ const help = `Shows the main job on this machine: builds a small cloud of real d
 disks, protects them again while the agent is killed, restores both snapshots, and compares every disk byte for byte.
 
   npm run demo                 keeps its data in .holdfast/demo; each run starts from nothing but the disk images
-  npm run demo -- --data DIR   keeps it elsewhere (needs about 20 GiB)`;
+  npm run demo -- --data DIR   keeps it elsewhere, in a folder of its own (needs about 20 GiB)`;
 
 const freePorts = { cloud: 0, openwhisk: 0, workloads: 0, datamover: 0 };
 
@@ -24,12 +26,13 @@ const syncSeconds = 1;
 const leaseSeconds = 15;
 
 const changeDisks = async (instances: readonly Instance[]): Promise<void> => {
-	for (const { name, disks } of instances) {
+	const changeInstance = async ({ name, disks }: Instance): Promise<void> => {
 		for (const { path, base, format, virtualBytes } of disks) {
 			if (format === "qcow2" && base) await changeOverlay(path, base, virtualBytes, name);
 			else await changeRawDisk(path, virtualBytes, name);
 		}
-	}
+	};
+	await Promise.all(instances.map(changeInstance));
 };
 
 const run = async (): Promise<boolean> => {
@@ -38,26 +41,20 @@ const run = async (): Promise<boolean> => {
 		console.log(help);
 		return true;
 	}
+	const interrupted = watchInterrupts();
 	const progress = createProgress(process.stdout);
 	installMissingPackages(progress.say);
 	const dataFolder = resolve(values.data ?? ".holdfast/demo");
-	mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
+	openDataFolder(dataFolder);
 	const unlock = await lockFolder(dataFolder);
 	for (const name of readdirSync(dataFolder)) {
 		if (name !== "images") rmSync(join(dataFolder, name), { recursive: true });
 	}
-	const images = await buildImages(join(dataFolder, "images"), progress.say);
-	const stack = await startStack({ dataFolder, ports: freePorts, syncSeconds, leaseSeconds, log: progress.say });
-	let stopped = false;
-	const stop = async (): Promise<void> => {
-		if (stopped) return;
-		stopped = true;
-		await stack.stop();
-		await unlock();
-	};
-	for (const signal of ["SIGINT", "SIGTERM"] as const) {
-		process.once(signal, () => void stop().finally(() => process.exit(130)));
-	}
+	const images = await Promise.race([buildImages(join(dataFolder, "images"), progress.say), interruption(interrupted)]);
+	const stack = await startStack({
+		...{ dataFolder, ports: freePorts, syncSeconds, leaseSeconds },
+		...{ signal: interrupted, log: progress.say },
+	});
 
 	const work = async (): Promise<boolean> => {
 		const admin = adminSession(stack.authUrl);
@@ -87,7 +84,7 @@ const run = async (): Promise<boolean> => {
 		const broken = stack.broken.then((sentence): never => {
 			throw new Error(sentence);
 		});
-		const identical = await Promise.race([work(), broken]);
+		const identical = await Promise.race([work(), broken, interruption(interrupted)]);
 		progress.say(
 			identical
 				? `Every restored disk is identical to its source. Look around: npm start -- --data ${dataFolder}`
@@ -95,7 +92,8 @@ const run = async (): Promise<boolean> => {
 		);
 		return identical;
 	} finally {
-		await stop();
+		await stack.stop();
+		await unlock();
 	}
 };
 
@@ -103,5 +101,7 @@ try {
 	if (!(await run())) process.exitCode = 1;
 } catch (error) {
 	console.error((error as Error).message);
-	process.exitCode = 1;
+	process.exitCode = error instanceof Interrupted ? error.exitCode : 1;
 }
+// A run that broke off may have left a request waiting for its deadline; nobody waits for that.
+process.exit();

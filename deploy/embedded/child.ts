@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, renameSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -10,6 +10,9 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 /** How long a part may take to say that it is ready, and to end when asked, before something is wrong with it. */
 const readyDeadlineMs = 60_000;
 const stopDeadlineMs = 15_000;
+
+/** A log beyond this is put aside when its part starts, and the one put aside before is dropped. */
+const longLogBytes = 16 * 1024 * 1024;
 
 /** One running part of the stack. */
 export type Child = {
@@ -34,6 +37,8 @@ export type ChildOptions = {
 	env?: Record<string, string>;
 	/** `<logFolder>/<name>.log` gets its standard error. */
 	logFolder: string;
+	/** Aborting it ends a part that is not ready yet. */
+	signal?: AbortSignal | undefined;
 };
 
 const minimalEnvironment = (): Record<string, string> =>
@@ -44,27 +49,61 @@ const minimalEnvironment = (): Record<string, string> =>
 		}),
 	);
 
-const waitReady = (child: ChildProcess, name: string, logFile: string): Promise<Record<string, string>> =>
+/** The ready line, or undefined for any other line: a part may print what it likes before. */
+const readyMessage = (line: string): Record<string, string> | undefined => {
+	try {
+		const message = JSON.parse(line) as Record<string, string> | null;
+		return message?.ready ? message : undefined;
+	} catch {
+		return undefined;
+	}
+};
+
+const waitReady = (
+	child: ChildProcess,
+	name: string,
+	logFile: string,
+	signal: AbortSignal | undefined,
+): Promise<Record<string, string>> =>
 	new Promise((resolve, reject) => {
-		const fail = (why: string): void => reject(new Error(`${name} did not start: ${why}; see ${logFile}.`));
+		const settle = (): void => {
+			clearTimeout(timer);
+			signal?.removeEventListener("abort", interrupted);
+		};
+		const fail = (why: string): void => {
+			settle();
+			reject(new Error(`${name} did not start: ${why}; see ${logFile}.`));
+		};
+		const interrupted = (): void => fail("it was interrupted");
 		const timer = setTimeout(() => fail(`not ready within ${readyDeadlineMs / 1000} s`), readyDeadlineMs);
+		signal?.addEventListener("abort", interrupted);
 		child.once("error", (error) => fail(error.message));
-		child.once("exit", (code, signal) => fail(`it ended with ${signal ?? `code ${code}`}`));
+		child.once("exit", (code, killer) => fail(`it ended with ${killer ?? `code ${code}`}`));
 		const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
 		lines.on("line", (line) => {
-			const message = line.startsWith("{") ? (JSON.parse(line) as Record<string, string>) : {};
-			if (!message.ready) return;
-			clearTimeout(timer);
-			child.removeAllListeners("exit");
+			const message = readyMessage(line);
+			if (message === undefined) return;
+			settle();
 			resolve(message);
 		});
 	});
 
-/** Starts a part and waits until it prints its ready line, one JSON object with `"ready": true`, on standard output. */
-export const startChild = async ({ name, script, args, env = {}, logFolder }: ChildOptions): Promise<Child> => {
+const openLog = (logFile: string): number => {
+	if (existsSync(logFile) && statSync(logFile).size > longLogBytes) renameSync(logFile, `${logFile}.1`);
+	return openSync(logFile, "a", 0o600);
+};
+
+/**
+ * Starts a part and waits until it prints its ready line, one JSON object with `"ready": true`, on standard output.
+ * Throws a sentence that names its log when it ends before, is not ready in a minute, or `signal` is aborted; it is
+ * gone then.
+ */
+export const startChild = async (options: ChildOptions): Promise<Child> => {
+	const { name, script, args, env = {}, logFolder, signal } = options;
+	signal?.throwIfAborted();
 	mkdirSync(logFolder, { recursive: true });
 	const logFile = join(logFolder, `${name}.log`);
-	const log = openSync(logFile, "a", 0o600);
+	const log = openLog(logFile);
 	const child = spawn(process.execPath, ["--import", leash, join(root, script), ...args], {
 		cwd: root,
 		env: { ...minimalEnvironment(), ...env },
@@ -84,7 +123,7 @@ export const startChild = async ({ name, script, args, env = {}, logFolder }: Ch
 		clearTimeout(insist);
 	};
 	try {
-		const ready = await waitReady(child, name, logFile);
+		const ready = await waitReady(child, name, logFile, signal);
 		return {
 			name,
 			pid: child.pid as number,

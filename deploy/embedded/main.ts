@@ -1,19 +1,21 @@
-import { mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { installMissingPackages } from "#deploy/debian/install.ts";
+import { openDataFolder } from "./folder.ts";
+import { Interrupted, interruption, watchInterrupts } from "./interrupt.ts";
 import { lockFolder } from "./lock.ts";
 import { type Stack, startStack, userEnvironment } from "./stack.ts";
 
 const help = `Starts Holdfast on this machine and keeps it running: a demo cloud, the embedded document store and
-OpenWhisk, the functions, the gateway and one agent. Everything listens on loopback. Ctrl-C stops it.
+OpenWhisk, the functions, the gateway and one agent. Ctrl-C stops it. Everything listens on loopback, but the demo
+cloud's passwords are public: not for a machine with users that you do not trust.
 
   npm start                          keeps its data in .holdfast/local
   npm start -- --data .holdfast/demo looks around in what the demo made
   npm start -- --free-ports          takes free ports instead of 5000, 3233, 8780 and 8784
 
 Options:
-  --data DIR     folder for everything it keeps (made if absent)
+  --data DIR     folder for everything it keeps (made if absent), and for nothing else
   --free-ports   for a second stack on the same machine
   --help         this text`;
 
@@ -49,15 +51,15 @@ const run = async (): Promise<void> => {
 		return;
 	}
 	const log = (line: string): void => console.error(line);
+	const interrupted = watchInterrupts();
 	installMissingPackages(log);
 	const dataFolder = resolve(values.data ?? ".holdfast/local");
-	mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
+	openDataFolder(dataFolder);
 	const unlock = await lockFolder(dataFolder);
-	const stack = await startStack({ dataFolder, ports: values["free-ports"] ? freePorts : usualPorts, log });
+	const ports = values["free-ports"] ? freePorts : usualPorts;
+	const stack = await startStack({ dataFolder, ports, log, signal: interrupted });
 	tell(stack);
-	const asked = new Promise<undefined>((ask) => {
-		for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => ask(undefined));
-	});
+	const asked = interruption(interrupted).catch(() => undefined);
 	const broken = await Promise.race([asked, stack.broken]);
 	if (broken) {
 		console.error(broken);
@@ -71,5 +73,7 @@ try {
 	await run();
 } catch (error) {
 	console.error((error as Error).message);
-	process.exitCode = 1;
+	process.exitCode = error instanceof Interrupted ? error.exitCode : 1;
 }
+// What was still being asked of a part that is gone may wait for its deadline; nobody waits for that.
+process.exit();

@@ -6,6 +6,7 @@ import { deploy } from "#deploy/deploy.ts";
 import { registerEndpoints } from "#deploy/register/endpoints.ts";
 import { createSession, type Session } from "#openstack/session.ts";
 import { type Child, startChild } from "./child.ts";
+import { interruption } from "./interrupt.ts";
 import { readOrMakeSecrets } from "./secrets.ts";
 
 /** The one compute host of the demo cloud. */
@@ -22,6 +23,8 @@ export type StackOptions = {
 	leaseSeconds?: number;
 	/** Added to the agent's configuration file (docs/agent.md), for instance `bandwidth_mib_per_s`. */
 	agent?: Record<string, unknown>;
+	/** Aborting it during the start stops what has been started; afterwards it means nothing. */
+	signal?: AbortSignal;
 	log: (line: string) => void;
 };
 
@@ -36,7 +39,7 @@ export type Stack = {
 	killAgent(): Promise<void>;
 	/** Starts the agent again. */
 	startAgent(): Promise<void>;
-	/** Stops everything, last started first. Safe to repeat. */
+	/** Stops everything, last started first. Safe to repeat: every call resolves when all of it has stopped. */
 	stop(): Promise<void>;
 };
 
@@ -81,10 +84,11 @@ export const userEnvironment = (authUrl: string): Record<string, string> =>
 
 /**
  * Starts the stack, every part as a process of its own, in the order in which they need each other. A start that
- * fails half-way stops what it had started and throws a sentence that names the part and its log.
+ * fails half-way, or is interrupted by `signal`, stops what it had started and throws: a sentence that names the part and
+ * its log, or the signal's reason.
  */
 export const startStack = async (options: StackOptions): Promise<Stack> => {
-	const { dataFolder, ports, log } = options;
+	const { dataFolder, ports, log, signal } = options;
 	const at = (...names: string[]): string => join(dataFolder, ...names);
 	for (const folder of ["secrets", "target", "log"]) mkdirSync(at(folder), { recursive: true, mode: 0o700 });
 	const secrets = readOrMakeSecrets(at("secrets"));
@@ -93,27 +97,48 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
 	const socketFolder = mkdtempSync(join(tmpdir(), "holdfast-"));
 
 	const running: Child[] = [];
-	let stopping = false;
+	let stopped: Promise<void> | undefined;
 	let reportBroken: (sentence: string) => void;
 	const broken = new Promise<string>((resolve) => {
 		reportBroken = resolve;
 	});
-	const start = async (name: string, script: string, args: string[], env?: Record<string, string>): Promise<Child> => {
+	// Ends a part that is still on its way up when the stack is stopped.
+	const stopping = new AbortController();
+	const starting = new Set<Promise<unknown>>();
+	const startPart = async (
+		name: string,
+		script: string,
+		args: string[],
+		env?: Record<string, string>,
+	): Promise<Child> => {
 		log(`starting ${name}`);
-		const child = await startChild({ name, script, args, ...(env && { env }), logFolder });
+		const child = await startChild({
+			...{ name, script, args, logFolder, signal: stopping.signal },
+			...(env && { env }),
+		});
 		running.push(child);
 		void child.ended.then((sentence) => {
-			if (!stopping && running.includes(child)) reportBroken(sentence);
+			if (!stopped && running.includes(child)) reportBroken(sentence);
 		});
 		return child;
 	};
-	const stop = async (): Promise<void> => {
-		stopping = true;
+	const start = (...part: Parameters<typeof startPart>): Promise<Child> => {
+		const child = startPart(...part);
+		starting.add(child);
+		return child.finally(() => starting.delete(child));
+	};
+	const stopAll = async (): Promise<void> => {
+		stopping.abort(new Error("The stack is being stopped."));
+		await Promise.allSettled(starting);
 		for (const child of running.splice(0).reverse()) await child.stop();
 		rmSync(socketFolder, { recursive: true, force: true });
 	};
+	const stop = (): Promise<void> => {
+		stopped ??= stopAll();
+		return stopped;
+	};
 
-	try {
+	const startAll = async (): Promise<Stack> => {
 		const store = await start("store", "platform/mongo/main.ts", [
 			...["--data", at("store")],
 			...["--socket", join(socketFolder, "mongo.sock")],
@@ -188,12 +213,18 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
 			);
 		};
 		const killAgent = async (): Promise<void> => {
-			running.splice(running.indexOf(agent), 1);
+			if (running.includes(agent)) running.splice(running.indexOf(agent), 1);
 			await agent.kill();
 		};
 		await startAgent();
 
 		return { authUrl, workloadsUrl, dataFolder, broken, killAgent, startAgent, stop };
+	};
+	try {
+		const died = broken.then((sentence): never => {
+			throw new Error(sentence);
+		});
+		return await Promise.race([startAll(), died, ...(signal ? [interruption(signal)] : [])]);
 	} catch (error) {
 		await stop();
 		throw error;

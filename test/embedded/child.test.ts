@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
@@ -51,6 +51,61 @@ test("a part that ends before it is ready is an error that names its log", async
 	const start = startChild({ name: "bad", script: script("bad", "process.exit(3);"), args: [], logFolder: folder });
 	const error = await t.throwsAsync(start);
 	t.regex(error.message, /bad did not start: it ended with code 3; see .*bad\.log/);
+});
+
+test("what a part prints before it is ready is not taken for its ready line", async (t) => {
+	const source = `console.log("{ not JSON");\nconsole.log("null");\nconsole.log("{}");\n${ready}setInterval(() => {}, 1000);`;
+	const child = await startChild({ name: "chatty", script: script("chatty", source), args: [], logFolder: folder });
+	await child.stop();
+	t.is(child.ready.url, "");
+});
+
+test("nothing of a failed start keeps the process that tried it", async (t) => {
+	const bad = script("short", "process.exit(3);");
+	const since = performance.now();
+	const parent = await startChild({
+		name: "trying",
+		script: script(
+			"trying",
+			`import { startChild } from ${JSON.stringify(new URL("../../deploy/embedded/child.ts", import.meta.url).href)};
+			await startChild({ name: "short", script: ${JSON.stringify(bad)}, args: [], logFolder: ${JSON.stringify(folder)} }).catch(() => {});
+			${ready}`,
+		),
+		args: [],
+		logFolder: folder,
+	});
+	t.regex(await parent.ended, /ended with code 0/);
+	t.true(performance.now() - since < 30_000, "it did not wait for the deadline of the part");
+});
+
+test("an aborted start ends the part, however long it would have taken", async (t) => {
+	const pidFile = join(folder, "slow-pid");
+	const source = `import { writeFileSync } from "node:fs";
+		writeFileSync(${JSON.stringify(pidFile)}, String(process.pid));
+		setInterval(() => {}, 1000);`;
+	const controller = new AbortController();
+	const start = startChild({
+		name: "slow",
+		script: script("slow", source),
+		args: [],
+		logFolder: folder,
+		signal: controller.signal,
+	});
+	start.catch(() => {});
+	t.true(await until(() => existsSync(pidFile)));
+	controller.abort();
+	const error = await t.throwsAsync(start);
+	t.regex(error.message, /slow did not start: it was interrupted/);
+	t.false(alive(Number(readFileSync(pidFile, "utf8"))));
+});
+
+test("a log that has grown long is put aside", async (t) => {
+	const log = join(folder, "long.log");
+	writeFileSync(log, Buffer.alloc(17 * 1024 * 1024, "x"));
+	const child = await startChild({ name: "long", script: script("long", ready), args: [], logFolder: folder });
+	await child.ended;
+	t.is(statSync(log).size, 0);
+	t.is(statSync(`${log}.1`).size, 17 * 1024 * 1024);
 });
 
 test("parts end when the stack's own process is killed", async (t) => {
