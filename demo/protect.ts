@@ -62,8 +62,9 @@ export const protect = async (
 ): Promise<Taken> => {
 	const kind = full ? "full" : "incremental";
 	progress.show(`hashing the source disks before the ${kind} snapshot`);
-	const hashes = new Map<string, string[]>();
-	for (const { id, disks } of instances) hashes.set(id, await hashDisks(disks));
+	const hashes = new Map(
+		await Promise.all(instances.map(async ({ id, disks }) => [id, await hashDisks(disks)] as const)),
+	);
 
 	const since = performance.now();
 	const answer = await user.request("workloads", "POST", `/workloads/${workloadId}`, {
@@ -132,11 +133,12 @@ export const restore = async (stage: Stage, taken: Taken): Promise<void> => {
 	);
 	taken.restoreSeconds = elapsed(since);
 	progress.show("comparing the restored disks with their sources");
-	for (const instance of restored.instances) {
-		const disks = taken.disks.filter(({ instanceId }) => instanceId === instance.metadata.instance_id);
-		const hashes = await hashDisks(await findDisks(admin, cloudFolder, instance.id));
+	const compare = async ({ id, metadata }: Restore["instances"][number]): Promise<void> => {
+		const disks = taken.disks.filter(({ instanceId }) => instanceId === metadata.instance_id);
+		const hashes = await hashDisks(await findDisks(admin, cloudFolder, id));
 		for (const [index, disk] of disks.entries()) disk.identical = disk.sha256 !== "" && hashes[index] === disk.sha256;
-	}
+	};
+	await Promise.all(restored.instances.map(compare));
 	progress.say(`${taken.type} snapshot restored as new instances in ${taken.restoreSeconds.toFixed(1)} s`);
 	for (const instance of restored.instances) await removeInstance(stage, instance.id);
 };
