@@ -43,9 +43,10 @@ try {
 	else {
 		const log = (line: string) => process.stderr.write(`${new Date().toISOString()} ${line}\n`);
 		const ticker = startTicker({ everySeconds: options.everySeconds, fire: createFire(options), log });
-		process.stdout.write(`${JSON.stringify({ ready: true, trigger: options.trigger })}\n`);
+		// Before the ready line: whoever reads it may stop us at once.
 		for (const signal of ["SIGTERM", "SIGINT"] as const)
 			process.once(signal, () => void ticker.stop().then(() => process.exit(0)));
+		process.stdout.write(`${JSON.stringify({ ready: true, trigger: options.trigger })}\n`);
 	}
 } catch (error) {
 	process.stderr.write(`${(error as Error).message}\n`);

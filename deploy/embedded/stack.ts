@@ -83,12 +83,22 @@ export const userEnvironment = (authUrl: string): Record<string, string> =>
 	identity(authUrl, "demo", "demo-secret", "demo");
 
 /**
+ * The openwhisk client takes `HTTP_PROXY` from the environment for every address. Nothing of the stack is beyond the
+ * loopback, and what is deployed to it (keys, secrets) is not for a proxy.
+ */
+const keepOffProxies = (): void => {
+	const { NO_PROXY, no_proxy } = process.env;
+	process.env.NO_PROXY = [NO_PROXY ?? no_proxy, "127.0.0.1"].filter(Boolean).join(",");
+};
+
+/**
  * Starts the stack, every part as a process of its own, in the order in which they need each other. A start that
  * fails half-way, or is interrupted by `signal`, stops what it had started and throws: a sentence that names the part and
  * its log, or the signal's reason.
  */
 export const startStack = async (options: StackOptions): Promise<Stack> => {
 	const { dataFolder, ports, log, signal } = options;
+	keepOffProxies();
 	const at = (...names: string[]): string => join(dataFolder, ...names);
 	for (const folder of ["secrets", "target", "log"]) mkdirSync(at(folder), { recursive: true, mode: 0o700 });
 	const secrets = readOrMakeSecrets(at("secrets"));

@@ -54,9 +54,10 @@ try {
 	else {
 		const platform = await startOpenWhisk(options);
 		const { apihost, namespace } = platform;
-		process.stdout.write(`${JSON.stringify({ ready: true, apihost, namespace })}\n`);
+		// Before the ready line: whoever reads it may stop us at once.
 		for (const signal of ["SIGTERM", "SIGINT"] as const)
 			process.once(signal, () => void platform.stop().then(() => process.exit(0)));
+		process.stdout.write(`${JSON.stringify({ ready: true, apihost, namespace })}\n`);
 	}
 } catch (error) {
 	process.stderr.write(`${(error as Error).message}\n`);

@@ -20,12 +20,15 @@ const partsOf = (folder: string): string[] =>
 			}
 		});
 
-const stackIn = (t: ExecutionContext): { child: ChildProcess; folder: string; temporary: string } => {
+const stackIn = (
+	t: ExecutionContext,
+	env: Record<string, string>,
+): { child: ChildProcess; folder: string; temporary: string } => {
 	const folder = mkdtempSync(join(tmpdir(), "holdfast-interrupt-"));
 	const temporary = join(folder, "tmp");
 	mkdirSync(temporary);
 	const child = spawn(process.execPath, [main, "--free-ports", "--data", join(folder, "data")], {
-		env: { ...process.env, TMPDIR: temporary },
+		env: { ...process.env, TMPDIR: temporary, ...env },
 		stdio: ["ignore", "pipe", "pipe"],
 	});
 	t.teardown(() => {
@@ -36,8 +39,13 @@ const stackIn = (t: ExecutionContext): { child: ChildProcess; folder: string; te
 };
 
 /** Interrupts a stack when it says `when`, and waits for its end. */
-const interruptAt = async (t: ExecutionContext, when: string, signal: NodeJS.Signals) => {
-	const { child, folder, temporary } = stackIn(t);
+const interruptAt = async (
+	t: ExecutionContext,
+	when: string,
+	signal: NodeJS.Signals,
+	env: Record<string, string> = {},
+) => {
+	const { child, folder, temporary } = stackIn(t, env);
 	const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
 	const said: string[] = [];
 	for (const stream of [child.stdout, child.stderr]) {
@@ -62,3 +70,11 @@ for (const { when, signal, code } of [
 		t.deepEqual(end.left, []);
 	});
 }
+
+test.serial("Ctrl-C ends a running stack well, also on a machine that reaches the world through a proxy", async (t) => {
+	const nobody = "http://127.0.0.1:1";
+	const end = await interruptAt(t, "Ctrl-C stops it.", "SIGINT", { HTTP_PROXY: nobody, http_proxy: nobody });
+	t.is(end.code, 0, end.said);
+	t.deepEqual(end.parts, []);
+	t.deepEqual(end.left, []);
+});

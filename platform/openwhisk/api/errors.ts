@@ -11,7 +11,6 @@ export const apiErrors = {
 		text: (namespace: string) => `The supplied authentication is not authorized to access '${namespace}'.`,
 	},
 	notFound: { status: 404, text: () => "The requested resource does not exist." },
-	methodNotAllowed: { status: 405, text: () => "HTTP method not allowed for this resource." },
 	exists: { status: 409, text: () => "resource already exists" },
 	wrongCollection: { status: 409, text: () => "Resource by this name exists but is not in this collection." },
 	conflict: { status: 409, text: () => "Concurrent modification to resource detected." },
@@ -35,7 +34,6 @@ export const apiErrors = {
 	mediaMismatch: { status: 400, text: () => "Response type in header did not match generated content type." },
 	propertyMissing: { status: 404, text: () => "Response does not include requested property." },
 	notReady: { status: 202, text: () => "Response not yet ready." },
-	shuttingDown: { status: 503, text: () => "The platform is shutting down." },
 	internal: { status: 500, text: () => "There was an internal server error." },
 } as const;
 

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { lstat, mkdtemp, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 const owned = /^openwhisk-(\d+)-\w{6}$/;
@@ -10,10 +10,17 @@ const owned = /^openwhisk-(\d+)-\w{6}$/;
 export async function makeContainerFolder(parent: string): Promise<string> {
 	for (const name of await readdir(parent)) {
 		const pid = Number(owned.exec(name)?.[1]);
-		// What belongs to another user stays; it is not ours to judge.
-		if (pid > 0 && !exists(pid)) await rm(join(parent, name), { recursive: true, force: true }).catch(() => {});
+		if (!(pid > 0) || exists(pid)) continue;
+		const folder = join(parent, name);
+		if (await isOurs(folder)) await rm(folder, { recursive: true, force: true }).catch(() => {});
 	}
 	return mkdtemp(join(parent, `openwhisk-${process.pid}-`));
+}
+
+/** Anybody may make such a name in a shared folder; as root we would follow another user's tree where it leads. */
+async function isOurs(folder: string): Promise<boolean> {
+	const found = await lstat(folder).catch(() => undefined);
+	return found?.isDirectory() === true && found.uid === process.getuid?.();
 }
 
 function exists(pid: number): boolean {

@@ -4,6 +4,11 @@ import { StringDecoder } from "node:string_decoder";
 /** The proxy prints this line on both streams when the output of one activation is complete. */
 export const sentinel = "XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX";
 
+/** As much as any limit allows (10 MB, and what its line break and time add): an action that floods does not fill us. */
+const heldBytes = 11 * 1024 * 1024;
+/** A longer line is cut into several. */
+const lineChars = 1024 * 1024;
+
 type StreamName = "stdout" | "stderr";
 
 export type LogCollector = {
@@ -19,9 +24,15 @@ export function collectLogs(streams: Record<StreamName, Readable>, now: () => Da
 	let lines: string[] = [];
 	const ended: Record<StreamName, boolean> = { stdout: false, stderr: false };
 	const closed: Record<StreamName, boolean> = { stdout: false, stderr: false };
+	let held = 0;
 	let wake = () => {};
 
-	const add = (name: StreamName, text: string) => lines.push(`${now().toISOString().padEnd(30)} ${name}: ${text}`);
+	const add = (name: StreamName, text: string) => {
+		if (held > heldBytes) return;
+		const entry = `${now().toISOString().padEnd(30)} ${name}: ${text}`;
+		lines.push(entry);
+		held += Buffer.byteLength(entry);
+	};
 	const line = (name: StreamName, text: string) => {
 		if (!text.endsWith(sentinel)) return void add(name, text);
 		// Output without a final newline shares its line with the sentinel.
@@ -37,6 +48,11 @@ export function collectLogs(streams: Record<StreamName, Readable>, now: () => Da
 			const parts = (rest + decoder.write(chunk)).split("\n");
 			rest = parts.pop() ?? "";
 			for (const part of parts) line(name, part);
+			if (rest.length > lineChars) {
+				// The end of it may be the beginning of a sentinel.
+				add(name, rest.slice(0, -sentinel.length));
+				rest = rest.slice(-sentinel.length);
+			}
 		});
 		streams[name].on("close", () => {
 			if (rest !== "") line(name, rest);
@@ -67,6 +83,7 @@ export function collectLogs(streams: Record<StreamName, Readable>, now: () => Da
 					`${now().toISOString().padEnd(30)} stderr: There was an issue while collecting your logs. Data might be missing.`,
 				);
 			lines = [];
+			held = 0;
 			ended.stdout = ended.stderr = false;
 			return taken;
 		},

@@ -21,10 +21,18 @@ type ActivationDocument = { _id: string; namespace: string; name: string; path: 
 /** A document may hold 16 MiB, an action's code 48 MiB: it is kept in parts. */
 const partChars = 4 * 1024 * 1024;
 const connectMs = 5_000;
+/** A store that has taken a command and is silent for this long hangs; the request that waits for it fails then. */
+const silenceMs = 30_000;
 
 /** Opens the state in one database of a store. Rejects when the store does not answer in 5 s. */
 export async function openMongoRepository(uri: string, database: string): Promise<Repository> {
-	const client = new MongoClient(uri, { serverSelectionTimeoutMS: connectMs, appName: "openwhisk", maxPoolSize: 8 });
+	const client = new MongoClient(uri, {
+		appName: "openwhisk",
+		maxPoolSize: 8,
+		serverSelectionTimeoutMS: connectMs,
+		connectTimeoutMS: connectMs,
+		socketTimeoutMS: silenceMs,
+	});
 	await client.connect();
 	const db = client.db(database);
 	await createIndexes(db);

@@ -19,6 +19,8 @@ export function splitPath(url: string): WebTarget | undefined {
 	const extension = extensions.find((candidate) => last.endsWith(candidate) && last.length > candidate.length);
 	const name = decode(extension === undefined ? last : last.slice(0, -extension.length));
 	const packageName = decode(inPackage);
+	// No name holds a slash, and `default/package%2Faction` must not reach an action without its package.
+	if (`${packageName}${name}`.includes("/")) return undefined;
 	return {
 		namespace: decode(namespace),
 		action: packageName === "default" ? { name } : { package: packageName, name },

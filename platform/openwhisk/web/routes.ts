@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { startActivation, within } from "../actions/invoke.ts";
 import { type ResolvedAction, resolveAction } from "../actions/resolve.ts";
 import { ApiError, refuse } from "../api/errors.ts";
-import { type Identity, identify } from "../api/identity.ts";
+import { equalSecrets, type Identity, identify } from "../api/identity.ts";
 import type { EntityPath } from "../api/names.ts";
 import { annotation, isAnnotated } from "../api/parameters.ts";
 import type { Platform } from "../platform.ts";
@@ -65,7 +65,8 @@ async function exported(platform: Platform, path: EntityPath): Promise<ResolvedA
 /** `true` asks for a valid key of the platform, a string or a number for the same value in `X-Require-Whisk-Auth`. */
 function checkWebAuth(required: unknown, caller: Identity | undefined, request: FastifyRequest) {
 	if (required === undefined || required === null || required === false) return;
+	const shown = request.headers["x-require-whisk-auth"];
 	const allowed =
-		required === true ? caller !== undefined : request.headers["x-require-whisk-auth"] === String(required);
+		required === true ? caller !== undefined : typeof shown === "string" && equalSecrets(shown, String(required));
 	if (!allowed) throw refuse("unauthorized");
 }
