@@ -22,14 +22,19 @@ function* realFiles(folder: string): Generator<RealFile> {
 	}
 }
 
-/** A hard link costs nothing; where there can be none (another file system, another owner) the bytes are copied. */
-const place = (from: string, to: string): void => {
+/**
+ * A hard link costs nothing; where there can be none (another file system, another owner) the bytes are copied. A file
+ * that is given again is copied always: mke2fs stores two links of one file once.
+ */
+const place = (from: string, to: string, again: boolean): void => {
 	mkdirSync(dirname(to), { recursive: true });
-	try {
-		linkSync(from, to);
-	} catch {
-		copyFileSync(from, to, constants.COPYFILE_FICLONE);
+	if (!again) {
+		try {
+			linkSync(from, to);
+			return;
+		} catch {}
 	}
+	copyFileSync(from, to, constants.COPYFILE_FICLONE);
 };
 
 /**
@@ -52,7 +57,7 @@ export const layOutTrees = (source: string, trees: readonly { folder: string; by
 				continue;
 			}
 			const file = next.value;
-			place(file.path, join(folder, `usr-${round}`, relative(source, file.path)));
+			place(file.path, join(folder, `usr-${round}`, relative(source, file.path)), round > 0);
 			left -= file.bytes;
 			placedInRound++;
 		}
