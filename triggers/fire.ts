@@ -6,8 +6,9 @@ const fireDeadlineMs = 15_000;
 export type FireOptions = { apihost: string; auth: string; trigger: string };
 
 /**
- * Fires a trigger of the namespace once and resolves when OpenWhisk has taken it. Rejects when it has not, within 15 s, and
- * also when the trigger has no active rule: the event is then taken and lost, which nobody would notice otherwise.
+ * Fires a trigger of the namespace once and resolves when OpenWhisk has taken it. Rejects when it has not (it may be
+ * silent for 15 s: while connecting, before it answers, within the answer), and also when the trigger has no active rule:
+ * the event is then taken and lost, which nobody would notice otherwise.
  */
 export function createFire({ apihost, auth, trigger }: FireOptions): () => Promise<void> {
 	const client = openwhisk({ apihost, api_key: auth, namespace: "_" });
