@@ -1,9 +1,8 @@
 import type { Auth } from "#openstack/auth.ts";
 import type { EndpointInterface } from "#openstack/catalog.ts";
 import { createSession } from "#openstack/session.ts";
-import { SyncResponse } from "#schemas/sync.ts";
 import { validate } from "#schemas/validate.ts";
-import type { Api } from "./loop.ts";
+import { type Api, SyncAnswer } from "./loop.ts";
 
 export type ApiOptions = {
 	host: string;
@@ -31,7 +30,7 @@ export const connectApi = ({ host, authUrl, auth, region, interface: side, url }
 	return {
 		async sync(body, signal) {
 			const answer = await session.request("datamover", "POST", path, { body, signal });
-			return validate(SyncResponse, answer.body, "answer");
+			return validate(SyncAnswer, answer.body, "answer");
 		},
 	};
 };

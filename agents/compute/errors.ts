@@ -71,6 +71,11 @@ export const agentErrors = {
 		(a) =>
 			`The backup target ${a.target} is not mounted at ${a.path}: mount it; nothing was written to the folder below.`,
 	),
+	JOB_UNKNOWN: row(
+		true,
+		(a) =>
+			`The agent of version ${a.version} does not understand this job (${a.reason}): upgrade the agents to the version of the control plane.`,
+	),
 	JOURNAL_FAILED: row(
 		true,
 		(a) => `The agent could not write its journal (${a.reason}): check the file system of its state_path.`,

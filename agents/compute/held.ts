@@ -1,9 +1,12 @@
-import type { JobProgress } from "#schemas/job.ts";
+import { JobPayload, type JobProgress } from "#schemas/job.ts";
 import type { JobReport } from "#schemas/sync.ts";
+import { validate } from "#schemas/validate.ts";
 import { AgentError, toJobError } from "./errors.ts";
 import type { Host } from "./jobs/context.ts";
 import { runJob } from "./jobs/run.ts";
 import { type Claim, type Entry, type Journal, newEntry, type Outcome } from "./journal.ts";
+import type { Offer } from "./loop.ts";
+import { version } from "./version.ts";
 
 /**
  * `waiting`: ours by the journal, but nothing is done until the API has confirmed the lease. `running`: at work.
@@ -35,8 +38,8 @@ export type HeldJobs = {
 	busy(): number;
 	/** What the API said about a report; `leaseMs` is how long from now the lease holds, already shortened by the journey. */
 	answer(report: JobReport, answer: "ok" | "cancel" | "lost", leaseMs: number): Promise<void>;
-	/** Takes a claimed job on. */
-	take(claim: Claim, leaseMs: number): Promise<void>;
+	/** Takes a claimed job on; one that this version does not understand is answered as failed. */
+	take(offer: Offer, leaseMs: number): Promise<void>;
 	/** Stops all work; the journal keeps it for the next start. */
 	shutdown(): Promise<void>;
 };
@@ -63,7 +66,7 @@ export const holdJobs = ({ host, journal, earlier, onEnd }: HeldOptions): HeldJo
 		phase: entry.outcome ? "ended" : "waiting",
 	});
 	const jobs = new Set(earlier.filter(({ droppedAt }) => !droppedAt).map(newJob));
-	const about = ({ entry }: HeldJob) => ({ job: entry.claim.id, kind: entry.claim.payload.kind });
+	const about = ({ entry }: HeldJob) => ({ job: entry.claim.id, kind: entry.claim.payload?.kind });
 
 	const forget = (job: HeldJob): void => {
 		clearTimeout(job.leaseTimer);
@@ -142,6 +145,16 @@ export const holdJobs = ({ host, journal, earlier, onEnd }: HeldOptions): HeldJo
 		await journalled(again ? journal.drop(job.entry) : journal.remove(job.entry));
 	};
 
+	/** A claim that no work is begun for is answered all the same, so that somebody hears of it. */
+	const refuse = (claim: Claim, error: AgentError): void => {
+		const job = newJob(newEntry(claim));
+		jobs.add(job);
+		job.entry.outcome = { state: "failed", error: toJobError(error) };
+		job.phase = "ended";
+		host.log(error.message, about(job));
+		onEnd();
+	};
+
 	const lose = async (job: HeldJob): Promise<void> => {
 		host.log("the job is not ours any more", about(job));
 		if (job.phase === "running") {
@@ -182,22 +195,20 @@ export const holdJobs = ({ host, journal, earlier, onEnd }: HeldOptions): HeldJo
 			lease(job, leaseMs);
 			if (job.phase === "waiting") start(job);
 		},
-		async take(claim, leaseMs) {
+		async take(offer, leaseMs) {
+			const claim = offer as Claim;
+			try {
+				validate(JobPayload, offer.payload, "payload");
+			} catch (cause) {
+				return refuse(claim, new AgentError("JOB_UNKNOWN", { version, reason: (cause as Error).message }, { cause }));
+			}
 			try {
 				const job = newJob(await journal.begin(claim));
 				jobs.add(job);
 				lease(job, leaseMs);
 				start(job);
 			} catch (cause) {
-				// Without a journal no work is begun. The claim is answered, so that somebody hears of it.
-				const error = new AgentError("JOURNAL_FAILED", { reason: (cause as Error).message }, { cause });
-				const entry = newEntry(claim);
-				const job = newJob(entry);
-				jobs.add(job);
-				entry.outcome = { state: "failed", error: toJobError(error) };
-				job.phase = "ended";
-				host.log(error.message, about(job));
-				onEnd();
+				refuse(claim, new AgentError("JOURNAL_FAILED", { reason: (cause as Error).message }, { cause }));
 			}
 		},
 		async shutdown() {

@@ -1,10 +1,20 @@
-import type { SyncRequest, SyncResponse } from "#schemas/sync.ts";
+import { type Static, Type } from "typebox";
+import { ClaimedJob, type SyncRequest, SyncResponse } from "#schemas/sync.ts";
 import type { HeldJobs } from "./held.ts";
 import type { Log } from "./log.ts";
 
+/**
+ * An answer as far as the loop reads it. Payloads are judged one by one when they are taken: a job that only a newer
+ * agent understands must not cost this one the rest of the answer.
+ */
+const Offer = Type.Object({ ...ClaimedJob.properties, payload: Type.Unknown() });
+export type Offer = Static<typeof Offer>;
+export const SyncAnswer = Type.Object({ ...SyncResponse.properties, claimed: Type.Array(Offer) });
+export type SyncAnswer = Static<typeof SyncAnswer>;
+
 export type Api = {
 	/** One sync call. Throws on anything but an answer of the right shape; must end within a deadline of its own. */
-	sync(request: SyncRequest, signal: AbortSignal): Promise<SyncResponse>;
+	sync(request: SyncRequest, signal: AbortSignal): Promise<SyncAnswer>;
 };
 
 export type LoopOptions = {
@@ -75,7 +85,7 @@ export const syncLoop = async (options: LoopOptions): Promise<void> => {
 		const sentAt = clock();
 		const jobs = held.reports();
 		const claim = Math.max(0, agent.slots - held.busy());
-		let answer: SyncResponse;
+		let answer: SyncAnswer;
 		try {
 			answer = await api.sync({ agent, jobs, claim }, signal);
 		} catch (error) {

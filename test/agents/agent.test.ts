@@ -3,7 +3,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import test from "ava";
-import { BackupResult } from "#schemas/job.ts";
+import { BackupResult, type JobPayload } from "#schemas/job.ts";
 import { validate } from "#schemas/validate.ts";
 import { openApi } from "./api.ts";
 import { backupJob, mib, noise, openLab, restoreJob } from "./lab.ts";
@@ -37,6 +37,24 @@ test.serial("an agent claims, backs up, restores, and stops when asked", async (
 	t.is(await agent.kill("SIGTERM"), 0, agent.text());
 	t.deepEqual(api.problems, []);
 	t.is(api.seen.instances.size, 1);
+});
+
+test.serial("a job that only a newer agent understands is given back, and costs the others nothing", async (t) => {
+	const { lab, api, job } = await openScene(t, 2);
+	api.newer = true;
+	const strange = api.add({ ...job(), kind: "thin-out-snapshot" } as unknown as JobPayload);
+	const halfKnown = api.add({ ...job(), disks: "all" } as unknown as JobPayload);
+	const backup = api.add(job());
+	const agent = await startAgent(t, lab, api);
+	validate(BackupResult, await api.result(backup));
+	for (const one of [strange, halfKnown]) {
+		await api.until("the refusal", () => one.state === "failed");
+		t.like(one.last?.error, { code: "JOB_UNKNOWN", retryable: true });
+	}
+	t.regex(strange.last?.error?.message ?? "", /payload\/kind .* upgrade the agents/);
+	await api.until("a journal without jobs that are over", () => readdirSync(lab.at("state", "jobs")).length === 0);
+	t.deepEqual(api.problems, []);
+	t.is(await agent.kill("SIGTERM"), 0, agent.text());
 });
 
 test.serial("a cancelled job stops, says so, and is forgotten", async (t) => {
