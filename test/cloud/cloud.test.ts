@@ -1,6 +1,7 @@
 import { readFile, stat, truncate, unlink, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import test from "ava";
+import { locateDisk } from "#agents/compute/disks/locate.ts";
 import { createVolume, getVolume, listVolumes } from "#openstack/cinder.ts";
 import { collect } from "#openstack/collect.ts";
 import { getImage } from "#openstack/glance.ts";
@@ -49,6 +50,26 @@ test("an uploaded image is the same on the host, with its zeros as holes", async
 	const base = info["backing-filename"] ?? "";
 	t.true((await readFile(base)).equals(bytes));
 	t.true((await stat(base)).blocks * 512 < 1024 * 1024);
+});
+
+test("a disk's format is recorded beside it as Nova does, and the agent goes by that record", async (t) => {
+	const { cloud } = target;
+	if (cloud === undefined) return void t.pass("a real Nova writes it");
+	const file = join(target.folder, "recorded.raw");
+	await writeFile(file, Buffer.alloc(1024 * 1024, "x"));
+	const image = await cloud.seedImage({ name: "r", project: "demo", file, format: "raw", take: "copy" });
+	const build = { name: "r", project: "demo", flavor: "m1.nano", imageId: image.id, host: "compute-1" };
+	const { id } = await cloud.seedServer(build);
+	const path = cloud.diskPath(id, "/dev/vda");
+	const record = join(dirname(path), "disk.info");
+	t.deepEqual(JSON.parse(await readFile(record, "utf8")), { [path]: "qcow2" });
+
+	const folders = { instancesPath: join(cloud.hostFolder("compute-1"), "instances"), mountPointBase: "/nowhere" };
+	const locate = () => locateDisk({ kind: "nova", server_id: id, file: "disk" }, folders);
+	t.like(await locate(), { format: "qcow2" });
+	// Against what the first bytes say: so it is the record that decides, under the key the cloud wrote.
+	await writeFile(record, JSON.stringify({ [path]: "raw" }));
+	t.like(await locate(), { format: "raw" });
 });
 
 test("a qcow2 image becomes a raw base file with the same content", async (t) => {

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { access, copyFile, link, mkdir, readlink, rename, rm, symlink } from "node:fs/promises";
+import { access, copyFile, link, mkdir, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type DiskFormat, qemuImg } from "./qemu.ts";
 import type { StoredImage, StoredServer } from "./state.ts";
@@ -69,8 +69,19 @@ export async function makeRootDisk(world: World, server: StoredServer, image: St
 	await mkdir(folder, { recursive: true });
 	const size = bytes > 0 ? [String(bytes)] : [];
 	await qemuImg("create", "-q", "-f", "qcow2", "-F", "raw", "-b", base, `${disk}.part`, ...size);
+	await recordFormat(folder, disk, "qcow2");
 	await rename(`${disk}.part`, disk);
 	return disk;
+}
+
+/**
+ * Nova's libvirt driver keeps the format of each image file in `disk.info` beside it: one JSON object, full path →
+ * format (`resolve_driver_format` in its imagebackend), so that no guest can change it from inside its disk.
+ */
+async function recordFormat(folder: string, disk: string, format: DiskFormat): Promise<void> {
+	const path = join(folder, "disk.info");
+	await writeFile(`${path}.part`, JSON.stringify({ [disk]: format }), { mode: 0o644 });
+	await rename(`${path}.part`, path);
 }
 
 export async function removeInstance(world: World, server: StoredServer): Promise<void> {
