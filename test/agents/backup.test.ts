@@ -314,6 +314,44 @@ test("deleting is safe to repeat, and where nothing was ever stored", async (t) 
 	t.deepEqual(await runJob({ ...remove, snapshot_id: job.snapshot_id }, newRun(host)), {});
 });
 
+test("a commit that is late, between the steps of a deletion, leaves no snapshot behind", async (t) => {
+	const lab = await openLab(t);
+	const host = await lab.host();
+	const id = lab.newInstance({ disk: "raw" });
+	await lab.rawFile(lab.at("instances", id, "disk"), mib, [{ offset: 0, data: noise(mib, 5) }]);
+	const job = backupJob(id, [{ locator: lab.nova(id) }]);
+	const commit = commitJob(job, await backup(host, job));
+	const place = { target_id: "default", project_id: project };
+	/** After the first of the deletion's two steps, the agent that had lost the commit's lease does its work. */
+	let late: unknown;
+	const commitAfter = (step: (id: string) => Promise<void>) => async (snapshotId: string) => {
+		await step(snapshotId);
+		late ??= await runJob(commit, newRun(host)).catch((error: unknown) => error);
+	};
+	const racing: Host = {
+		...host,
+		vaults: {
+			...host.vaults,
+			withExisting: (where, work, absent) =>
+				host.vaults.withExisting(
+					where,
+					(vault) =>
+						work({ ...vault, deleteRoot: commitAfter(vault.deleteRoot), endSession: commitAfter(vault.endSession) }),
+					absent,
+				),
+		},
+	};
+	await runJob({ kind: "delete-snapshot", ...place, snapshot_id: job.snapshot_id }, newRun(racing));
+	t.like(late, { code: "SESSION_ENDED" });
+	await host.vaults.withExisting(
+		place,
+		async (vault) => {
+			for await (const { snapshotId } of vault.listRoots()) t.fail(`${snapshotId} is still there`);
+		},
+		() => t.fail("the vault is gone"),
+	);
+});
+
 test("an aborted backup stops at once and leaves no process; its packs serve the next attempt", async (t) => {
 	const lab = await openLab(t);
 	const id = lab.newInstance({ disk: "raw" });
