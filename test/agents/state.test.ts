@@ -1,7 +1,16 @@
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+	appendFileSync,
+	existsSync,
+	mkdirSync,
+	readdirSync,
+	readFileSync,
+	rmSync,
+	statSync,
+	writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { openJournal } from "#agents/compute/journal.ts";
@@ -147,6 +156,25 @@ test("a child of the agent has a record while it runs", async (t) => {
 	child.kill("SIGKILL");
 	await exit;
 	t.deepEqual(readdirSync(lab.at("state", "children")), []);
+	children.close();
+});
+
+test("a child that cannot be recorded is not left running", async (t) => {
+	const lab = await openLab(t);
+	const { children } = await openChildren(lab.at("state"));
+	rmSync(lab.at("state", "children"), { recursive: true });
+	const seconds = `600.${process.pid}`;
+	t.throws(() => children.start("sleep", [seconds]), { code: "JOURNAL_FAILED" });
+	const left = () =>
+		readdirSync("/proc").filter((pid) => {
+			try {
+				return readFileSync(`/proc/${pid}/cmdline`, "latin1").includes(seconds);
+			} catch {
+				return false;
+			}
+		});
+	for (let wait = 0; wait < 100 && left().length > 0; wait++) await new Promise((resolve) => setTimeout(resolve, 20));
+	t.deepEqual(left(), []);
 	children.close();
 });
 

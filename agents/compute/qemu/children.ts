@@ -3,13 +3,14 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { AgentError } from "../errors.ts";
 import { startTicks } from "./proc.ts";
 
 /** Child processes of the agent that must not outlive it, and the folder for their sockets. */
 export type Children = {
 	/** Private to this process: mode 0700. */
 	readonly socketFolder: string;
-	/** Starts a command that the kernel kills when the agent dies. Its record is removed when it ends. */
+	/** Starts a command that the kernel kills when the agent dies. Its record is removed when it ends. Throws JOURNAL_FAILED. */
 	start(command: string, args: readonly string[]): ChildProcess;
 	/** Removes the socket folder. Every child must have ended. */
 	close(): void;
@@ -72,7 +73,13 @@ export const openChildren = async (statePath: string): Promise<{ children: Child
 			});
 			if (child.pid === undefined) return child;
 			const record = join(records, `${child.pid}-${startTicks(child.pid)}`);
-			writeFileSync(record, "");
+			try {
+				writeFileSync(record, "");
+			} catch (cause) {
+				// Nobody has it yet who would end it, and it may hold a disk's lock.
+				child.once("error", () => {}).kill("SIGKILL");
+				throw new AgentError("JOURNAL_FAILED", { reason: (cause as Error).message }, { cause });
+			}
 			child.once("exit", () => rmSync(record, { force: true }));
 			return child;
 		},
