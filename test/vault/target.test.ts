@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rename, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
@@ -66,4 +66,38 @@ test("a folder target refuses keys that leave its folder", async (t) => {
 	for (const key of ["../x", "a/../b", "/etc/passwd", "a//b", "", ".part/x", "a/b/c/d", "ü"]) {
 		await t.throwsAsync(target.put(key, [Buffer.alloc(1)]), { code: "BAD_ARGUMENT" }, key);
 	}
+});
+
+test("a folder target that went away says so; nothing looks absent, and no list looks empty", async (t) => {
+	const folder = await mkdtemp(join(tmpdir(), "holdfast-target-"));
+	t.teardown(() => rm(folder, { recursive: true }));
+	const place = join(folder, "target");
+	const target = fileTarget(place, { create: true });
+	for (const key of ["roots/aa1", "roots/bb1"]) await target.put(key, [Buffer.from(key)]);
+	const listing = target.list("roots/")[Symbol.asyncIterator]();
+	t.is((await listing.next()).value.key, "roots/aa1");
+	await rename(place, join(folder, "away"));
+	await mkdir(place);
+	await t.throwsAsync(listing.next(), { code: "TARGET_MISSING" });
+	await t.throwsAsync(target.get("roots/aa1"), { code: "TARGET_MISSING" });
+	await t.throwsAsync(target.head("roots/aa1"), { code: "TARGET_MISSING" });
+});
+
+test("an object that cannot be looked at fails a folder's list", async (t) => {
+	const folder = await mkdtemp(join(tmpdir(), "holdfast-target-"));
+	t.teardown(() => rm(folder, { recursive: true }));
+	const target = fileTarget(folder, { create: true });
+	await target.put("roots/aa1", [Buffer.from("one")]);
+	await symlink("aa2", join(folder, "roots", "aa", "aa2"));
+	await t.throwsAsync(toArray(target.list("roots/")), { code: "TARGET_FAILED" });
+});
+
+test("a put that missed its deadline never appears: its buffers may be in use again", async (t) => {
+	const folder = await mkdtemp(join(tmpdir(), "holdfast-target-"));
+	t.teardown(() => rm(folder, { recursive: true }));
+	await fileTarget(folder, { create: true }).put("packs/first", [Buffer.alloc(1)]);
+	const body = Buffer.alloc(96 * 1024 * 1024, 1);
+	await t.throwsAsync(fileTarget(folder, { deadlineMs: 5 }).put("packs/late", [body]), { code: "TARGET_UNREACHABLE" });
+	while ((await readdir(join(folder, ".part"))).length > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+	await t.throwsAsync(fileTarget(folder).head("packs/late"), { code: "NOT_FOUND" });
 });

@@ -48,18 +48,26 @@ export function fileTarget(folder: string, options: FileTargetOptions = {}): Tar
 		}
 	}
 
-	async function guarded<T>(key: string, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+	/** `isLate` turns true when the caller has been told that the call failed. */
+	async function guarded<T>(
+		key: string,
+		signal: AbortSignal | undefined,
+		work: (isLate: () => boolean) => Promise<T>,
+	): Promise<T> {
 		if (!isTargetKey(key.replace(/\/$/, ""))) throw new VaultError("BAD_ARGUMENT", `"${key}" is no key of a target.`);
 		if (signal?.aborted) throw new VaultError("ABORTED", "The work was stopped.", { cause: signal.reason });
 		let timer: NodeJS.Timeout | undefined;
+		let over = false;
 		const late = new Promise<never>((_, reject) => {
 			const seconds = Math.round(deadlineMs / 1000);
-			const give = () =>
+			const give = () => {
+				over = true;
 				reject(new VaultError("TARGET_UNREACHABLE", `The ${description} did not answer within ${seconds} seconds.`));
+			};
 			timer = setTimeout(give, deadlineMs);
 		});
 		try {
-			return await Promise.race([work(), late]);
+			return await Promise.race([work(() => over), late]);
 		} catch (error) {
 			throw isVaultError(error) ? error : fileError(error, description, key);
 		} finally {
@@ -79,7 +87,11 @@ export function fileTarget(folder: string, options: FileTargetOptions = {}): Tar
 		knownFolders.add(path);
 	}
 
-	async function put(key: string, body: readonly Uint8Array[], putOptions: PutOptions): Promise<void> {
+	async function put(
+		key: string,
+		body: readonly Uint8Array[],
+		{ ifAbsent, isLate }: PutOptions & { isLate: () => boolean },
+	): Promise<void> {
 		await checkMounted();
 		const path = pathOf(folder, key);
 		const temporary = join(folder, temporaryFolder, randomBytes(16).toString("hex"));
@@ -87,7 +99,9 @@ export function fileTarget(folder: string, options: FileTargetOptions = {}): Tar
 		await makeFolder(dirname(temporary));
 		try {
 			await writeDurably(temporary, body);
-			if (putOptions.ifAbsent === true) await link(temporary, path);
+			// The caller may use its buffers again since then: what was written can be anything.
+			if (isLate()) return;
+			if (ifAbsent === true) await link(temporary, path);
 			else await rename(temporary, path);
 		} finally {
 			await unlink(temporary).catch(() => {});
@@ -95,35 +109,47 @@ export function fileTarget(folder: string, options: FileTargetOptions = {}): Tar
 		await syncFolder(dirname(path));
 	}
 
+	/** Only what is not there may be left out of a list: an object that is overlooked counts as deleted for a collection. */
 	async function* list(prefix: string): AsyncIterable<{ key: string; sizeBytes: number }> {
 		await guarded(prefix, undefined, checkMounted);
-		const names = (path: string) =>
-			readdir(path).catch((error: NodeJS.ErrnoException) => {
-				if (error.code === "ENOENT") return [];
-				throw fileError(error, description, prefix);
-			});
-		for (const shard of (await names(join(folder, prefix))).sort()) {
-			for (const name of (await names(join(folder, prefix, shard))).sort()) {
-				const info = await stat(join(folder, prefix, shard, name)).catch(() => undefined);
+		const unlessGone = <T>(otherwise: T, work: () => Promise<T>): Promise<T> =>
+			guarded(prefix, undefined, () =>
+				work().catch((error: NodeJS.ErrnoException) => {
+					if (error.code === "ENOENT") return otherwise;
+					throw error;
+				}),
+			);
+		const names = async (path: string) => (await unlessGone([], () => readdir(path))).sort();
+		for (const shard of await names(join(folder, prefix))) {
+			for (const name of await names(join(folder, prefix, shard))) {
+				const info = await unlessGone(undefined, () => stat(join(folder, prefix, shard, name)));
 				if (info?.isFile()) yield { key: prefix + name, sizeBytes: info.size };
 			}
+		}
+		// Unmounted on the way, the rest looked absent.
+		await guarded(prefix, undefined, checkMounted);
+	}
+
+	/** Absent objects are NOT_FOUND only on a target that is there. */
+	async function present<T>(work: () => Promise<T>): Promise<T> {
+		await prepare();
+		try {
+			return await work();
+		} catch (error) {
+			if ((error as NodeJS.ErrnoException).code === "ENOENT") await checkMounted();
+			throw error;
 		}
 	}
 
 	return {
 		description,
 		capabilities: { conditionalPut: true, atomicPut: true, listAfterWrite: true, objectLock: false },
-		put: (key, body, putOptions = {}) => guarded(key, putOptions.signal, () => put(key, body, putOptions)),
+		put: (key, body, putOptions = {}) =>
+			guarded(key, putOptions.signal, (isLate) => put(key, body, { ...putOptions, isLate })),
 		get: (key, getOptions = {}) =>
-			guarded(key, getOptions.signal, async () => {
-				await prepare();
-				return readPart(pathOf(folder, key), getOptions);
-			}),
+			guarded(key, getOptions.signal, () => present(() => readPart(pathOf(folder, key), getOptions))),
 		head: (key) =>
-			guarded(key, undefined, async () => {
-				await prepare();
-				return { sizeBytes: (await stat(pathOf(folder, key))).size };
-			}),
+			guarded(key, undefined, () => present(async () => ({ sizeBytes: (await stat(pathOf(folder, key))).size }))),
 		list,
 		delete: (key) =>
 			guarded(key, undefined, async () => {
