@@ -1,4 +1,6 @@
 import test from "ava";
+import { faultyTarget } from "#vault/targets/faults.ts";
+import type { ManifestRef, VaultWriter } from "#vault/vault.ts";
 import { type backUp, chunkBytes, content, objectFiles, readAll, rootOf, same, scene, snapshot } from "./scene.ts";
 
 const sum = (files: { sizeBytes: number }[]) => files.reduce((total, file) => total + file.sizeBytes, 0);
@@ -122,4 +124,37 @@ test("over its memory budget a vault dedupes less and still reads everything", a
 		}
 	}
 	t.is(await catalog.find(content("nobody", 20)), undefined);
+});
+
+test("a disk that is given whole asks nothing of its base", async (t) => {
+	const s = await scene(t);
+	const chunks = 3 * 1024;
+	const fill = async (writer: VaultWriter, seed: string, base?: ManifestRef) => {
+		const disk = await writer.disk({ sizeBytes: chunks * chunkBytes, ...(base === undefined ? {} : { base }) });
+		await disk.write(0, content("kept", chunkBytes));
+		await disk.zero(1, 1499);
+		await disk.write(1500, content(seed, chunkBytes));
+		await disk.zero(1501, chunks - 1501);
+		return disk.finish();
+	};
+	const first = await s.create();
+	const earlier = await first.writer({ sessionId: "base" });
+	const base = await fill(earlier, "base");
+	await earlier.close();
+	await first.commitRoot(rootOf("base", [base]));
+	await first.close();
+	let reads = 0;
+	const vault = await s.open({
+		target: faultyTarget(s.target, ({ verb, key }) => {
+			if (verb === "get" && key.startsWith("packs/")) reads++;
+			return undefined;
+		}),
+	});
+	const writer = await vault.writer({ sessionId: "next" });
+	const ref = await fill(writer, "next", base);
+	t.is(reads, 0, "the base's pages may be damaged, and the backup still works");
+	await writer.close();
+	same(t, await (await vault.disk(ref)).read(1500), content("next", chunkBytes));
+	same(t, await (await vault.disk(ref)).read(0), content("kept", chunkBytes));
+	await vault.close();
 });

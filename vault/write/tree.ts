@@ -38,9 +38,11 @@ export async function buildTree(options: {
 	for (let level = 1; level <= top; level++) {
 		const changed = new Map<number, Child | undefined>();
 		for (const [index, slots] of groupByParent(below)) {
-			const children = await baseChildren(base, level, index);
+			const width = Math.min(fanOut, pagesAt(level - 1, chunks) - firstChildOf(index));
+			// A page that is all new asks nothing of the base, whose page may be damaged or gone.
+			const children = slots.length === width ? [] : await baseChildren(base, level, index);
 			for (const [slot, child] of slots) children[slot] = child;
-			children.length = Math.min(children.length, pagesAt(level - 1, chunks) - firstChildOf(index));
+			children.length = Math.min(children.length, width);
 			const page = encodePage(level, children);
 			changed.set(index, page && (await options.store(page)));
 		}
