@@ -63,6 +63,16 @@ export const createServer = (service: ServiceName, routes: Routes, context: Cont
 		call.caller = await context.checkToken(typeof token === "string" ? token : undefined);
 	});
 
+	// A request that was under way when the end was asked for: its answer tells the caller that the connection ends.
+	// Otherwise the caller keeps it, and the end waits for the keep-alive time.
+	let ending = false;
+	app.addHook("preClose", async () => {
+		ending = true;
+	});
+	app.addHook("onSend", async (_request, reply) => {
+		if (ending) reply.header("connection", "close");
+	});
+
 	const answer = async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
 		const { route } = request.call.found as NonNullable<typeof request.call.found>;
 		if (route.action) return forward(context, route.action, request, reply);

@@ -55,7 +55,9 @@ test("as a process: says when it is ready, ends requests under way on SIGTERM, e
 	t.is(child.exitCode, null);
 	await t.throwsAsync(fetch(`${ready.workloads}/healthcheck`), undefined, "new connections are refused");
 	release();
-	t.is((await underWay).status, 200);
+	const answered = await underWay;
+	t.is(answered.status, 200);
+	t.is(answered.headers.get("connection"), "close", "or the caller's idle connection would hold up the end");
 	t.deepEqual(await once(child, "exit"), [0, null]);
 	const access = log.split("\n").map((line) => (line ? JSON.parse(line) : {}));
 	t.true(access.some((line) => line.event === "access" && line.status === 200 && line.activation_id === "a1b2"));
