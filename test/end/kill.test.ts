@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { run } from "#demo/run.ts";
 import { openStage } from "./stage.ts";
 
-/** Each point is one kill in one snapshot; the transfer is slowed so that points fall all over it. */
+/** Each point is one kill in one snapshot; the transfer is slowed so that points fall all over it, and before and after. */
 const points = 4;
 const longestDelayMs = 3000;
 
@@ -14,7 +14,7 @@ test("an agent that is killed at random points goes on, and every snapshot resto
 	const delays = fc.sample(fc.integer({ min: 0, max: longestDelayMs }), { numRuns: points, seed });
 
 	const stage = await openStage(t, { agent: { bandwidth_mib_per_s: 30 } });
-	const instance = await stage.createInstance("kill", { volume: true });
+	const instance = await stage.createInstance("kill");
 	const workload = await stage.protect("kill", [instance]);
 	for (const [round, delayMs] of delays.entries()) {
 		for (const { path, format } of instance.disks) {
