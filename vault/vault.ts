@@ -23,8 +23,9 @@ export type Vault = {
 	/** Every committed snapshot of the vault, in no particular order. */
 	listRoots(): AsyncIterable<{ snapshotId: string; committedAt: string }>;
 	/**
-	 * Makes a snapshot exist: checks that each manifest it names is readable, writes the root, then ends the session
-	 * of that name. Safe to repeat: an equal root is a no-op; a different one under the same id throws `CONFLICT`.
+	 * Makes a snapshot exist: checks that the top page of each manifest it names is readable, writes the root, then ends
+	 * the session of that name. Safe to repeat: an equal root is a no-op; a different one under the same id throws
+	 * `CONFLICT`.
 	 */
 	commitRoot(root: SnapshotRoot): Promise<void>;
 	/** Removes a snapshot's root. Its chunks become garbage for collection. Safe to repeat; absent is success. */

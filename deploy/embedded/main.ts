@@ -17,7 +17,9 @@ cloud's passwords are public: not for a machine with users that you do not trust
 Options:
   --data DIR     folder for everything it keeps (made if absent), and for nothing else
   --free-ports   for a second stack on the same machine
-  --help         this text`;
+  --help         this text
+
+With MONGODB_URI set, state goes to that MongoDB instead of the embedded document store.`;
 
 /** Keystone's, OpenWhisk standalone's, and T4O's usual ports. */
 const usualPorts = { cloud: 5000, openwhisk: 3233, workloads: 8780, datamover: 8784 };
@@ -57,7 +59,8 @@ const run = async (): Promise<void> => {
 	openDataFolder(dataFolder);
 	const unlock = await lockFolder(dataFolder);
 	const ports = values["free-ports"] ? freePorts : usualPorts;
-	const stack = await startStack({ dataFolder, ports, log, signal: interrupted });
+	const mongodbUri = process.env.MONGODB_URI || undefined;
+	const stack = await startStack({ dataFolder, ports, mongodbUri, log, signal: interrupted });
 	tell(stack);
 	const asked = interruption(interrupted).catch(() => undefined);
 	const broken = await Promise.race([asked, stack.broken]);

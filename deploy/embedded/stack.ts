@@ -18,6 +18,8 @@ export type StackOptions = {
 	dataFolder: string;
 	/** 0 takes free ports. */
 	ports: { cloud: number; openwhisk: number; workloads: number; datamover: number };
+	/** A MongoDB to use; without one the embedded document store is started. */
+	mongodbUri?: string | undefined;
 	/** How often a busy agent reports, and how long a lease lasts without a report. */
 	syncSeconds?: number;
 	leaseSeconds?: number;
@@ -149,18 +151,20 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
 	};
 
 	const startAll = async (): Promise<Stack> => {
-		const store = await start("store", "platform/mongo/main.ts", [
-			...["--data", at("store")],
-			...["--socket", join(socketFolder, "mongo.sock")],
-		]);
-		const mongodbUri = store.ready.uri as string;
+		const startStore = async (): Promise<string> => {
+			const socket = join(socketFolder, "mongo.sock");
+			const store = await start("store", "platform/mongo/main.ts", ["--data", at("store"), "--socket", socket]);
+			return store.ready.uri as string;
+		};
+		const mongodbUri = options.mongodbUri ?? (await startStore());
 		const cloud = await start("cloud", "test/cloud/main.ts", ["--data", at("cloud"), "--port", String(ports.cloud)]);
 		const authUrl = cloud.ready.authUrl as string;
-		const openwhisk = await start("openwhisk", "platform/openwhisk/main.ts", [
-			...["--port", String(ports.openwhisk)],
-			...["--store-uri", mongodbUri],
-			...["--auth-file", secrets.openwhiskAuthFile],
-		]);
+		const openwhisk = await start(
+			"openwhisk",
+			"platform/openwhisk/main.ts",
+			["--port", String(ports.openwhisk), "--auth-file", secrets.openwhiskAuthFile],
+			{ OPENWHISK_STORE_URI: mongodbUri },
+		);
 		const apihost = openwhisk.ready.apihost as string;
 
 		log("deploying the functions");

@@ -6,7 +6,8 @@ const help = `Embedded OpenWhisk: Apache OpenWhisk's REST API, actions as proces
 
   node platform/openwhisk/main.ts --store-uri URI --auth-file FILE [--port N]
 
-  --store-uri URI   where entities and activations are kept: mongodb://…, or memory: to forget them
+  --store-uri URI   where entities and activations are kept: mongodb://…, or memory: to forget them; a URI with a
+                    password belongs into OPENWHISK_STORE_URI, which the process list does not show
   --database NAME   the platform's own database in that store; default openwhisk
   --auth UUID:KEY   the API key (visible in the process list; prefer --auth-file)
   --auth-file FILE  a file that holds the API key
@@ -36,9 +37,10 @@ function readOptions() {
 	const file = values["auth-file"];
 	const auth = file === undefined ? values.auth : readFileSync(file, "utf8").trim();
 	if (auth === undefined) throw new Error("Give the API key with --auth-file FILE or --auth UUID:KEY.");
-	if (values["store-uri"] === undefined) throw new Error("Give the store with --store-uri URI.");
+	const storeUri = values["store-uri"] ?? process.env.OPENWHISK_STORE_URI;
+	if (!storeUri) throw new Error("Give the store with --store-uri URI or in OPENWHISK_STORE_URI.");
 	return {
-		storeUri: values["store-uri"],
+		storeUri,
 		auth,
 		port: Number(values.port),
 		...(values.database === undefined ? {} : { database: values.database }),
