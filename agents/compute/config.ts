@@ -8,7 +8,7 @@ import { BadOption, readOptions } from "./options.ts";
 export type TargetConfig = {
 	path: string;
 	keyFile: string;
-	/** Refuse to work while nothing is mounted at `path`. */
+	/** Refuse to work while nothing is mounted at `path`: the default, for a backup must never fill the host's own disk. */
 	mountedOnly: boolean;
 };
 
@@ -62,7 +62,7 @@ const readTargets = (source: unknown): Record<string, TargetConfig> => {
 		const keyFile = options.path("key_file");
 		if (!path) throw new BadOption(`targets.${id}.path must be given: the folder that holds the backups.`);
 		if (!keyFile) throw new BadOption(`targets.${id}.key_file must be given: the file with the key of its vaults.`);
-		targets[id] = { path, keyFile, mountedOnly: options.flag("mounted_only") };
+		targets[id] = { path, keyFile, mountedOnly: options.flag("mounted_only", true) };
 		options.rest();
 	}
 	if (Object.keys(targets).length === 0) throw new BadOption("targets must name at least one backup target.");

@@ -69,7 +69,7 @@ export const agentErrors = {
 	TARGET_NOT_MOUNTED: row(
 		true,
 		(a) =>
-			`The backup target ${a.target} is not mounted at ${a.path}: mount it; nothing was written to the folder below.`,
+			`The backup target ${a.target} is not mounted at ${a.path}: mount it, or set mounted_only: false where it is a plain folder; nothing was written there.`,
 	),
 	JOB_UNKNOWN: row(
 		true,

@@ -1,6 +1,7 @@
 import { type Static, Type } from "typebox";
 import { ClaimedJob, type SyncRequest, SyncResponse } from "#schemas/sync.ts";
 import type { HeldJobs } from "./held.ts";
+import { workingMs } from "./lease.ts";
 import type { Log } from "./log.ts";
 
 /**
@@ -102,7 +103,7 @@ export const syncLoop = async (options: LoopOptions): Promise<void> => {
 		}
 		if (failures > 0) log("the datamover API answers again", { failures });
 		failures = 0;
-		const leaseMs = Math.max(0, answer.lease_ms - (clock() - sentAt));
+		const leaseMs = workingMs(answer.lease_ms, clock() - sentAt);
 		for (const { id, answer: verdict } of answer.jobs) {
 			const report = jobs.find((job) => job.id === id);
 			if (report) await held.answer(report, verdict, leaseMs);

@@ -38,8 +38,8 @@ export const readOptions = (source: unknown, where: string) => {
 				`${name(option)} must be a whole number from ${least} to ${most}, not ${JSON.stringify(value)}.`,
 			);
 		},
-		flag(option: string): boolean {
-			const value = take(option) ?? false;
+		flag(option: string, otherwise: boolean): boolean {
+			const value = take(option) ?? otherwise;
 			if (typeof value === "boolean") return value;
 			throw new BadOption(`${name(option)} must be true or false, not ${JSON.stringify(value)}.`);
 		},

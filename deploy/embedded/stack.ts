@@ -212,7 +212,10 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
 				state_path: at("agent"),
 				instances_path: join(hostFolder, "instances"),
 				mount_point_base: join(hostFolder, "mnt"),
-				targets: { [targetId]: { type: "file", path: at("target"), key_file: secrets.vaultKeyFile } },
+				// On one machine the target is a folder like any other.
+				targets: {
+					[targetId]: { type: "file", path: at("target"), key_file: secrets.vaultKeyFile, mounted_only: false },
+				},
 				...options.agent,
 			}),
 			{ mode: 0o600 },

@@ -21,6 +21,8 @@ test("the guide's example is a configuration, and its table lists every option",
 	const config = readConfig(parse(example), { OS_PASSWORD: "p" });
 	t.like(config, { host: hostname(), slots: 2, memoryMib: 256, bandwidthMibPerS: undefined });
 	t.deepEqual(config.targets.default, { path: "/mnt/backup", keyFile: "/etc/holdfast/vault-key", mountedOnly: true });
+	const folder = { targets: { default: { ...targets.default, mounted_only: false } } };
+	t.false(readConfig(folder, identity).targets.default?.mountedOnly, "a plain folder has to be asked for");
 	t.is(config.identity.auth.password, "p");
 	const error = t.throws(() => readConfig({ targets, nonsense: 1 }, identity), { instanceOf: BadOption });
 	for (const name of (error?.message.split(": ")[1] ?? "").replace(".", "").split(", "))

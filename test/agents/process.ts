@@ -16,7 +16,7 @@ export const agentConfig = (lab: Lab, more: Record<string, unknown> = {}) => ({
 	state_path: lab.at("state"),
 	instances_path: lab.at("instances"),
 	mount_point_base: lab.at("mnt"),
-	targets: { default: { type: "file", path: lab.at("target"), key_file: lab.at("key") } },
+	targets: { default: { type: "file", path: lab.at("target"), key_file: lab.at("key"), mounted_only: false } },
 	slots: 1,
 	memory_mib: 32,
 	...more,
