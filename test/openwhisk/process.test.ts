@@ -81,7 +81,7 @@ test("bad options and help", async (t) => {
 	const { stdout } = await run(process.execPath, [script, "--help"]);
 	t.regex(stdout, /--store-uri URI/);
 	const refusals: [string[], RegExp][] = [
-		[["--auth", auth], /^Give the store with --store-uri URI\.$/m],
+		[["--auth", auth], /^Give the store with --store-uri URI or in OPENWHISK_STORE_URI\.$/m],
 		[["--store-uri", "memory:"], /^Give the API key with --auth-file/m],
 		[["--store-uri", "memory:", "--auth", "x"], /^The API key must be of the form UUID:KEY\.$/m],
 		[["--store-uri", "file:x", "--auth", auth], /^--store-uri must be a mongodb:\/\/ URI/m],
