@@ -8,6 +8,8 @@ export type Progress = {
 
 /** Plain output is for logs: a line when something changed, but not for every poll. */
 const plainIntervalMs = 2000;
+/** For a terminal that does not say how wide it is. */
+const usualColumns = 80;
 const eraseLine = "\r\u001b[2K";
 
 export const createProgress = (output: NodeJS.WriteStream, now: () => number = () => performance.now()): Progress => {
@@ -23,7 +25,7 @@ export const createProgress = (output: NodeJS.WriteStream, now: () => number = (
 			if (line === last) return;
 			if (output.isTTY) {
 				erase();
-				output.write(line.slice(0, Math.max(20, output.columns - 1)));
+				output.write(line.slice(0, (output.columns || usualColumns) - 1));
 				drawn = true;
 			} else if (now() - lastAt >= plainIntervalMs) {
 				output.write(`${line}\n`);
