@@ -139,7 +139,8 @@ export const JobDocument = Type.Object(
 		lease_token: nullable(Type.String()),
 		owner: nullable(Type.String()),
 		attempts: Count,
-		max_attempts: Count,
+		/** null: tried until it succeeds, whatever the failures say. Cleaning up has no other good end. */
+		max_attempts: nullable(Count),
 		cancel_requested: Type.Boolean(),
 		payload: JobPayload,
 		progress: nullable(JobProgress),

@@ -45,7 +45,7 @@ export async function claimJob(db: Db, claimer: Claimer): Promise<JobDocument | 
 			},
 			{ sort: { priority: -1, available_at: 1 }, returnDocument: "after" },
 		);
-		if (job === null || job.attempts <= job.max_attempts) return job;
+		if (job === null || job.max_attempts === null || job.attempts <= job.max_attempts) return job;
 		await endJob(db, { id: job._id, token, now }, "failed", { error: exhausted(job) });
 	}
 }
@@ -56,13 +56,13 @@ export async function claimJob(db: Db, claimer: Claimer): Promise<JobDocument | 
  */
 export async function failExhaustedJobs(db: Db, now: Date, limit: number): Promise<string[]> {
 	const expired = await jobs(db)
-		.find({ state: "leased", available_at: { $lte: now } })
+		.find({ state: "leased", available_at: { $lte: now }, max_attempts: { $ne: null } })
 		.sort({ available_at: 1 })
 		.limit(limit)
 		.toArray();
 	const runIds = new Set<string>();
 	for (const job of expired) {
-		if (job.attempts < job.max_attempts || job.lease_token === null) continue;
+		if (job.max_attempts === null || job.attempts < job.max_attempts || job.lease_token === null) continue;
 		const fence = { id: job._id, token: job.lease_token, now };
 		if (await endJob(db, fence, "failed", { error: exhausted(job) })) runIds.add(job.run_id);
 	}
@@ -70,7 +70,7 @@ export async function failExhaustedJobs(db: Db, now: Date, limit: number): Promi
 }
 
 function exhausted(job: JobDocument): NonNullable<JobDocument["error"]> {
-	const tries = Math.min(job.attempts, job.max_attempts);
+	const tries = Math.min(job.attempts, job.max_attempts ?? job.attempts);
 	const last = job.error === null ? "" : ` The last reason given was: ${job.error.message}`;
 	const message = `The job ${job._id} was tried ${tries} times and no agent finished it; look at the agent's log.${last}`;
 	return { code: "ATTEMPTS_EXHAUSTED", message: message.slice(0, 2_000), retryable: false };

@@ -28,12 +28,14 @@ export const jobs = (db: Db): Collection<JobDocument> => db.collection("jobs");
 /** Attempts of a job in all: claims after a failure that may pass, and after leases that ran out. */
 export const maxJobAttempts = 5;
 
-export type NewJob = Pick<JobDocument, "_id" | "run_id" | "project_id" | "host" | "payload"> & { priority?: number };
+export type NewJob = Pick<JobDocument, "_id" | "run_id" | "project_id" | "host" | "payload"> &
+	Partial<Pick<JobDocument, "priority" | "max_attempts">>;
 
 /** Queues a job. False when a job of this `_id` exists, whatever became of it: queueing twice is one job. */
 export async function queueJob(db: Db, job: NewJob, now: Date): Promise<boolean> {
 	const document: JobDocument = {
 		priority: 0,
+		max_attempts: maxJobAttempts,
 		...job,
 		target_id: job.payload.target_id,
 		state: "ready",
@@ -41,7 +43,6 @@ export async function queueJob(db: Db, job: NewJob, now: Date): Promise<boolean>
 		lease_token: null,
 		owner: null,
 		attempts: 0,
-		max_attempts: maxJobAttempts,
 		cancel_requested: false,
 		progress: null,
 		result: null,

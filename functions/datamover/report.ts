@@ -11,6 +11,8 @@ export type Recorded = { answer: Answer; job: JobDocument | null; ended: boolean
 
 const firstRetryMs = 2_000;
 const longestRetryMs = 60_000;
+/** For jobs that are tried until they succeed: a target may be away for days. */
+const longestEndlessRetryMs = 3_600_000;
 
 /**
  * Records one report: extends the lease, or the end of the job, by compare-and-set on the fence. An end that was
@@ -42,9 +44,11 @@ async function record(db: Db, job: JobDocument, report: JobReport, leaseMs: numb
 			return endJob(db, fence, "cancelled", { ...progress });
 		case "failed": {
 			const error = report.error ?? unexplained;
-			const again = error.retryable && job.attempts < job.max_attempts && !job.cancel_requested;
-			if (!again) return endJob(db, fence, "failed", { ...progress, error });
-			const waitMs = Math.min(longestRetryMs, firstRetryMs * 2 ** (job.attempts - 1));
+			const endless = job.max_attempts === null;
+			const again = endless || (error.retryable && job.attempts < (job.max_attempts ?? 0));
+			if (!again || job.cancel_requested) return endJob(db, fence, "failed", { ...progress, error });
+			const longestMs = endless ? longestEndlessRetryMs : longestRetryMs;
+			const waitMs = Math.min(longestMs, firstRetryMs * 2 ** (job.attempts - 1));
 			return retryJob(db, fence, error, new Date(now.getTime() + waitMs));
 		}
 	}

@@ -60,7 +60,8 @@ async function undoJobs(step: Step): Promise<Outcome> {
 
 /**
  * What agents have written becomes garbage for collection. The job is queued and not waited for: it needs no more of
- * this run, and an agent that comes back in an hour may still do it.
+ * this run, and an agent that comes back in an hour may still do it. It is tried until it succeeds: a commit may have
+ * come before the failure or cancel, and a root that nobody lists would keep its data for ever.
  */
 async function undoVault(step: Step): Promise<Outcome> {
 	const { db, run } = step;
@@ -69,7 +70,7 @@ async function undoVault(step: Step): Promise<Outcome> {
 	if (snapshot !== null && touched) {
 		const place = { target_id: snapshot.target_id, project_id: run.project_id, snapshot_id: snapshot._id };
 		const _id = jobIdOf(run._id, "undo-vault", "session");
-		await queue(step, { _id, host: null, payload: { kind: "delete-snapshot", ...place } });
+		await queue(step, { _id, host: null, max_attempts: null, payload: { kind: "delete-snapshot", ...place } });
 	}
 	return { next: "undo-finish" };
 }

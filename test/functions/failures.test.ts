@@ -47,6 +47,24 @@ test.serial("an instance that vanished fails its snapshot at once, before any ag
 	t.true(await intact(stage, snapshotId));
 });
 
+test.serial("the clean-up of a failed snapshot is tried until it succeeds, whatever the failures say", async (t) => {
+	const { stage, agent, workloadId, free } = await protect();
+	let cleanUps = 0;
+	agent.fail = ({ kind }) => {
+		if (kind === "backup-instance") return broken;
+		return kind === "delete-snapshot" && ++cleanUps <= 12 ? broken : undefined;
+	};
+	const failedId = await takeSnapshot(stage, workloadId);
+	await stage.settle([agent], free);
+	for (let i = 0; i < 40 && stage.vault.sessions.has(failedId); i++) {
+		await agent.step();
+		house.clock.advance(3_600_000);
+		await stage.orchestrate();
+	}
+	t.is(cleanUps, 13);
+	t.false(stage.vault.sessions.has(failedId));
+});
+
 test.serial(
 	"a job that fails for good ends its snapshot with the agent's reason, and the target is cleaned",
 	async (t) => {

@@ -3,6 +3,7 @@ import test from "ava";
 import { listVolumes } from "#openstack/cinder.ts";
 import { collect } from "#openstack/collect.ts";
 import { listServers } from "#openstack/nova.ts";
+import type { RestoreDocument } from "#schemas/restore.ts";
 import { restores } from "#store/restores.ts";
 import { runs } from "#store/runs.ts";
 import { snapshots } from "#store/snapshots.ts";
@@ -48,8 +49,11 @@ test("whatever is dropped, repeated, reordered or killed on the way, everything 
 		await stage.settle([agent], isAvailable(stage, `/workloads/${workloadId}`));
 	}
 
+	/** By restore. A record goes with its snapshot; what it made stays, as it is the tenant's. */
+	const finished = new Map<string, string[]>();
 	let kills = 0;
 	for (let step = 0; step < stormSteps; step++) {
+		for (const restore of await finishedRestores(stage)) finished.set(restore._id, keysOf(restore));
 		kills += await weather(stage, agent, roll);
 		await noFalsePromise(stage);
 	}
@@ -83,7 +87,12 @@ test("whatever is dropped, repeated, reordered or killed on the way, everything 
 	);
 	t.deepEqual([...stage.vault.sessions], [], "no session is left open on the target");
 	t.log(`${available.length} snapshots available, ${await restores(stage.db).countDocuments({})} restores`);
-	await restoresMadeWhatTheySay(t, stage);
+	for (const restore of await finishedRestores(stage)) finished.set(restore._id, keysOf(restore));
+	t.deepEqual(
+		await restoredKeys(),
+		[...finished.values()].flat().sort(),
+		"exactly what the finished restores planned is there, once",
+	);
 });
 
 /** One random event. Answers how many activations it killed. */
@@ -188,19 +197,21 @@ async function unfinished(stage: Stage): Promise<number> {
 	);
 }
 
-async function restoresMadeWhatTheySay(t: { deepEqual: (a: unknown, b: unknown, m: string) => unknown }, stage: Stage) {
+const finishedRestores = (stage: Stage) => restores(stage.db).find({ status: "available" }).toArray();
+
+/** The keys of the servers and volumes that a restore plans. */
+function keysOf({ _id, plan }: RestoreDocument): string[] {
+	return (plan?.instances ?? []).flatMap(({ original_id, disks }) => [
+		`${_id}/${original_id}`,
+		...disks.filter(({ new_volume }) => new_volume).map(({ disk_id }) => `${_id}/${original_id}/${disk_id}`),
+	]);
+}
+
+/** The keys of all servers and volumes in the cloud that restores made. */
+async function restoredKeys(): Promise<string[]> {
 	const session = house.session("demo");
 	const made = [...(await collect(listServers(session))), ...(await collect(listVolumes(session)))];
-	const keys = made.map(({ metadata }) => metadata.holdfast_restore).filter((key) => key !== undefined);
-	const expected: string[] = [];
-	for (const { _id, status, plan } of await restores(stage.db).find({}).toArray()) {
-		if (status !== "available") continue;
-		for (const { original_id, disks } of plan?.instances ?? []) {
-			expected.push(`${_id}/${original_id}`);
-			for (const { disk_id, new_volume } of disks) if (new_volume) expected.push(`${_id}/${original_id}/${disk_id}`);
-		}
-	}
-	t.deepEqual(keys.sort(), expected.sort(), "exactly what the finished restores planned is there, once");
+	return made.flatMap(({ metadata }) => metadata.holdfast_restore ?? []).sort();
 }
 
 test("the storm's own killer kills", async (t) => {

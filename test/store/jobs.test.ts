@@ -14,10 +14,10 @@ const leaseMs = 60_000;
 async function setUp() {
 	const { db } = await store.database();
 	const clock = ownedClock();
-	const queue = (id: string, host: string | null = "h1", more: { priority?: number; target?: string } = {}) => {
-		const { priority, target } = more;
+	type More = { priority?: number; target?: string; max_attempts?: null };
+	const queue = (id: string, host: string | null = "h1", { target, ...more }: More = {}) => {
 		const job = { _id: id, run_id: "run", project_id: project, host, payload: samplePayload(target) };
-		return queueJob(db, { ...job, ...(priority !== undefined && { priority }) }, clock.now());
+		return queueJob(db, { ...job, ...more }, clock.now());
 	};
 	const claim = (host: string | null = "h1", targets = ["default"]) =>
 		claimJob(db, { host, owner: "agent", targets, leaseMs, now: clock.now(), newId: randomUUID });
@@ -114,6 +114,16 @@ test("a job whose attempts are used up fails with a sentence, by a claim or by r
 		const job = await readJob(db, "job");
 		t.is(job?.state, "failed");
 		t.regex(job?.error?.message ?? "", /tried 5 times and no agent finished it/);
+	}
+});
+
+test("a job without a limit is claimed again however often its agents vanish", async (t) => {
+	const { db, clock, queue, claim } = await setUp();
+	await queue("job", "h1", { max_attempts: null });
+	for (let i = 0; i < 3 * maxJobAttempts; i++) {
+		t.is((await claim())?.attempts, i + 1);
+		clock.advance(leaseMs);
+		t.deepEqual(await failExhaustedJobs(db, clock.now(), 10), []);
 	}
 });
 
