@@ -4,6 +4,7 @@ import { listVolumes } from "#openstack/cinder.ts";
 import { collect } from "#openstack/collect.ts";
 import { listServers } from "#openstack/nova.ts";
 import type { RestoreDocument } from "#schemas/restore.ts";
+import { jobs, openJobStates } from "#store/jobs.ts";
 import { restores } from "#store/restores.ts";
 import { runs } from "#store/runs.ts";
 import { snapshots } from "#store/snapshots.ts";
@@ -191,6 +192,7 @@ async function unfinished(stage: Stage): Promise<number> {
 	const open = { $nin: ["available", "cancelled", "error"] };
 	return (
 		(await runs(stage.db).countDocuments({ state: "active" })) +
+		(await jobs(stage.db).countDocuments({ state: { $in: [...openJobStates] } })) +
 		(await workloads(stage.db).countDocuments({ status: { $ne: "available" } })) +
 		(await snapshots(stage.db).countDocuments({ status: open as never })) +
 		(await restores(stage.db).countDocuments({ status: open as never }))
