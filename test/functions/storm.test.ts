@@ -81,8 +81,13 @@ test("whatever is dropped, repeated, reordered or killed on the way, everything 
 	for (const status of await states(restores(stage.db)))
 		t.true(["available", "cancelled", "error"].includes(status), status);
 	const available = await snapshots(stage.db).find({ status: "available" }).toArray();
+	// A deletion that failed for good says so, and can be asked for again; the root may be there until then.
+	const undeleted = await snapshots(stage.db)
+		.find({ status: "error", error_msg: /^The snapshot could not be deleted/ })
+		.toArray();
+	const mayStay = new Set(undeleted.map(({ _id }) => _id));
 	t.deepEqual(
-		[...stage.vault.roots.keys()].sort(),
+		[...stage.vault.roots.keys()].filter((id) => !mayStay.has(id)).sort(),
 		available.map(({ _id }) => _id).sort(),
 		"roots are the available snapshots",
 	);
