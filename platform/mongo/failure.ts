@@ -41,6 +41,7 @@ export const failureCodes = {
 	BSONObjectTooLarge: 10334,
 	DuplicateKey: 11000,
 	OutOfDiskSpace: 14031,
+	LimitNotPositive: 15958,
 	InvalidPipelineStage: 40324,
 	UnknownCommandField: 40415,
 	PathCollision: 31250,

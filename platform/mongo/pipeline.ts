@@ -18,7 +18,8 @@ const each = (change: (document: Fields) => Fields): Stage =>
 
 function wholeNumber(stage: string, argument: Value, least: number): number {
 	if (typeof argument === "number" && Number.isInteger(argument) && argument >= least) return argument;
-	throw new Failure("BadValue", `The argument of ${stage} must be an integer of at least ${least}`);
+	const code = stage === "$limit" && argument === 0 ? "LimitNotPositive" : "BadValue";
+	throw new Failure(code, `The argument of ${stage} must be an integer of at least ${least}`);
 }
 
 function sortStage(argument: Value): Stage {

@@ -21,7 +21,7 @@ test("sixteen claimers in four processes never get one job twice, and get them a
 	}));
 	await jobs.insertMany(all);
 	const outputs = await Promise.all(
-		hosts.map((host) => run(process.execPath, [claimer, uri, host], { timeout: 60_000 })),
+		hosts.map((host) => run(process.execPath, [claimer, uri, db.databaseName, host], { timeout: 60_000 })),
 	);
 	const claimed: string[] = outputs.flatMap(({ stdout }) => JSON.parse(stdout));
 	t.is(new Set(claimed.map((line) => line.split(" ")[0])).size, all.length);

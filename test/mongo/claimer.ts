@@ -1,9 +1,9 @@
 import { connect } from "./fixture.ts";
 
 /** A process of four claimers: takes jobs until there is none, and prints the `_id` and token of each. */
-const [uri, name] = process.argv.slice(2) as [string, string];
+const [uri, database, name] = process.argv.slice(2) as [string, string, string];
 const client = connect(uri);
-const jobs = client.db("test").collection("jobs");
+const jobs = client.db(database).collection("jobs");
 
 async function claimAll(claimer: string): Promise<string[]> {
 	const mine: string[] = [];

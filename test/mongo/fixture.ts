@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -23,11 +24,15 @@ export function connect(uri: string, options: MongoClientOptions = {}): MongoCli
 	return new MongoClient(uri, { serverSelectionTimeoutMS: 5000, ...options });
 }
 
-/** A server in this process, on a Unix socket, with a connected driver. */
+/**
+ * A connected driver and a database that goes with the test: on the server of `MONGODB_URI` where one is named, and
+ * otherwise on one in this process, on a Unix socket.
+ */
 export async function openServer(
 	t: ExecutionContext,
 ): Promise<{ client: MongoClient; db: Db; uri: string; folder: string }> {
 	const folder = folderFor(t);
+	if (process.env.MONGODB_URI) return { ...(await openDatabase(t, process.env.MONGODB_URI)), folder };
 	const server = await startDocumentStore({
 		dataFolder: join(folder, "data"),
 		listen: { socketPath: join(folder, "s.sock") },
@@ -38,6 +43,16 @@ export async function openServer(
 		await server.close();
 	});
 	return { client, db: client.db("test"), uri: server.uri, folder };
+}
+
+async function openDatabase(t: ExecutionContext, uri: string) {
+	const client = connect(uri);
+	const db = client.db(`mongo-test-${randomUUID().slice(0, 8)}`);
+	t.teardown(async () => {
+		await db.dropDatabase();
+		await client.close();
+	});
+	return { client, db, uri };
 }
 
 export type ServerProcess = { child: ChildProcess; uri: string };

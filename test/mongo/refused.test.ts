@@ -120,7 +120,7 @@ const cases: [string, Document, number][] = [
 	["unknown variable", stage({ $set: { a: "$$NOW" } }), 2],
 	["$add of a string", stage({ $set: { a: { $add: ["$s", 1] } } }), 14],
 	["$divide by zero", stage({ $set: { a: { $divide: [1, 0] } } }), 2],
-	["$limit 0", stage({ $limit: 0 }), 2],
+	["$limit 0", stage({ $limit: 0 }), 15958],
 	["aggregate without cursor", { aggregate: "c", pipeline: [] }, 9],
 	["explain", { ...stage(), explain: true }, 2],
 	["TTL index", index({ expireAfterSeconds: 1 }), 67],

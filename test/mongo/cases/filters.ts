@@ -1,0 +1,56 @@
+import { Binary, type Document, ObjectId } from "mongodb";
+
+const early = new Date(0);
+const late = new Date("2040-01-01");
+const [idA, idB] = [new ObjectId("00000000000000000000000a"), new ObjectId("00000000000000000000000b")];
+const bytes = (...values: number[]) => new Binary(Buffer.from(values));
+
+/** [filter, the documents, which of them (by position) match as MongoDB documents or its source say]. */
+export const filters: [Document, Document[], number[]][] = [
+	[{ a: 1 }, [{ a: 1 }, { a: "1" }, { a: [1, 2] }, { a: [[1]] }, {}], [0, 2]],
+	[{ a: null }, [{ a: null }, {}, { a: 0 }, { a: [null] }, { a: [] }], [0, 1, 3]],
+	[{ a: { x: 1, y: 2 } }, [{ a: { x: 1, y: 2 } }, { a: { y: 2, x: 1 } }, { a: { x: 1 } }], [0]],
+	[{ a: [1, 2] }, [{ a: [1, 2] }, { a: [2, 1] }, { a: [[1, 2]] }, { a: 1 }], [0, 2]],
+	[{ "a.b": 1 }, [{ a: { b: 1 } }, { a: [{ b: 2 }, { b: 1 }] }, { a: [1] }, { "a.b": 1 }], [0, 1]],
+	[{ "a.b": null }, [{ a: {} }, {}, { a: [{ c: 1 }] }, { a: [] }, { a: [1] }, { a: { b: 1 } }], [0, 1, 2]],
+	[{ "a.0": 1 }, [{ a: [1, 2] }, { a: [2, 1] }, { a: { 0: 1 } }], [0, 2]],
+	[{ a: { $ne: 1 } }, [{ a: 1 }, { a: 2 }, {}, { a: [1, 2] }], [1, 2]],
+	[{ a: { $gt: 5 } }, [{ a: 6 }, { a: "6" }, { a: 5 }, { a: Number.NaN }, { a: [1, 9] }, {}], [0, 4]],
+	[{ a: { $lt: 5 } }, [{ a: 4 }, { a: Number.NaN }, { a: null }, { a: Number.NEGATIVE_INFINITY }], [0, 3]],
+	[{ a: { $gt: 1, $lt: 3 } }, [{ a: 2 }, { a: [0, 9] }, { a: [0] }], [0, 1]],
+	[{ a: { $lte: late } }, [{ a: early }, { a: 5 }, { a: null }, {}], [0]],
+	[{ a: { $gte: "b" } }, [{ a: "b" }, { a: "a" }, { a: "\u{1f600}" }, { a: 7 }], [0, 2]],
+	[{ a: { $gt: "\uffee" } }, [{ a: "\u{1f600}" }, { a: "\uffef" }, { a: "z" }], [0, 1]],
+	[{ a: { $lte: null } }, [{ a: null }, {}, { a: 0 }], [0, 1]],
+	[{ a: { $gt: null } }, [{ a: null }, { a: 1 }], []],
+	[{ a: { $gt: idA } }, [{ a: idA }, { a: idB }, { a: idB.toHexString() }], [1]],
+	[{ a: { $gte: bytes(0xfe) } }, [{ a: bytes(0xff) }, { a: bytes(1) }, { a: bytes(0, 0) }], [0, 2]],
+	[{ a: bytes(0xff) }, [{ a: bytes(0xfe) }, { a: bytes(0xff) }], [1]],
+	[{ a: { $lt: true } }, [{ a: false }, { a: true }, { a: 0 }], [0]],
+	[{ a: { $in: [1, null] } }, [{ a: 1 }, {}, { a: 2 }, { a: [3, 1] }], [0, 1, 3]],
+	[{ a: { $in: [[1, 2]] } }, [{ a: [1, 2] }, { a: 1 }], [0]],
+	[{ a: { $in: [] } }, [{ a: 1 }, {}], []],
+	[{ a: { $nin: [1, null] } }, [{ a: 1 }, {}, { a: 2 }], [2]],
+	[{ a: { $exists: true } }, [{ a: null }, {}, { a: [] }], [0, 2]],
+	[{ "a.b": { $exists: false } }, [{ a: [] }, { a: [{ b: 1 }] }, { a: 1 }], [0, 2]],
+	[{ a: { $type: "string" } }, [{ a: "x" }, { a: 1 }, { a: ["x"] }, {}], [0, 2]],
+	[{ a: { $type: ["number", 9] } }, [{ a: 1.5 }, { a: late }, { a: "x" }, { a: null }], [0, 1]],
+	[{ a: { $type: "array" } }, [{ a: [] }, { a: 1 }], [0]],
+	[{ a: { $size: 1 } }, [{ a: [[1, 2]] }, { a: [1, 2] }, { a: 1 }], [0]],
+	[{ a: { $all: [1, 2] } }, [{ a: [2, 3, 1] }, { a: [1] }, { a: 1 }], [0]],
+	[{ a: { $all: [1] } }, [{ a: 1 }, { a: [2] }], [0]],
+	[{ a: { $all: [] } }, [{ a: [] }, { a: 1 }], []],
+	[{ a: { $elemMatch: { b: 1, c: 2 } } }, [{ a: [{ b: 1 }, { c: 2 }] }, { a: [{ b: 1, c: 2 }] }], [1]],
+	[{ a: { $elemMatch: { $gt: 1, $lt: 3 } } }, [{ a: [0, 9] }, { a: [2] }, { a: 2 }], [1]],
+	[{ a: { $elemMatch: { $or: [{ b: 1 }, { b: 2 }] } } }, [{ a: [{ b: 2 }] }, { a: [{ b: 3 }] }], [0]],
+	[{ a: { $not: { $gt: 1 } } }, [{ a: 1 }, { a: 2 }, {}, { a: "x" }], [0, 2, 3]],
+	[{ a: { $not: /^x/ } }, [{ a: "xy" }, { a: "yx" }, {}], [1, 2]],
+	[{ a: /^x.*z$/i }, [{ a: "XYZ" }, { a: "xyz\n" }, { a: "x\nz" }, { a: ["q", "xz"] }], [0, 1, 3]],
+	[{ a: { $regex: "b", $options: "i" } }, [{ a: "aBc" }, { a: 1 }], [0]],
+	[{ $and: [{ a: 1 }, { b: 1 }] }, [{ a: 1, b: 1 }, { a: 1 }], [0]],
+	[{ $or: [{ a: 1 }, { b: 1 }], c: 1 }, [{ a: 1, c: 1 }, { b: 1 }, { b: 1, c: 1 }], [0, 2]],
+	[{ $nor: [{ a: 1 }, { b: 1 }] }, [{ a: 1 }, { c: 1 }], [1]],
+	[{ $comment: "why", a: 1 }, [{ a: 1 }, { a: 2 }], [0]],
+	[{ a: -0 }, [{ a: 0 }], [0]],
+	[{ a: Number.NaN }, [{ a: Number.NaN }, { a: 0 }], [0]],
+];
