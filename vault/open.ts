@@ -1,5 +1,7 @@
 import { availableParallelism } from "node:os";
 import { type Budget, defaultMemoryBudgetBytes, divideBudget } from "./budget.ts";
+import { collect } from "./collect/collect.ts";
+import { listSessions } from "./collect/survey.ts";
 import { type Identity, readIdentity, writeIdentity } from "./config.ts";
 import { badArgument, VaultError } from "./errors.ts";
 import { defaultChunkBytes, maxChunkBytes, minChunkBytes } from "./format/constants.ts";
@@ -10,7 +12,7 @@ import { newRecords } from "./read/records.ts";
 import { commitRoot, manifestsOf } from "./snapshots/commit.ts";
 import { deleteRoot } from "./snapshots/delete.ts";
 import { listRoots } from "./snapshots/list.ts";
-import { beginSession, endSession, readRootOrEnd } from "./snapshots/session.ts";
+import { beginReading, beginSession, endSession, readRootOrEnd } from "./snapshots/session.ts";
 import type { Target } from "./target.ts";
 import type { ManifestRef, Vault, VaultWriter, WriterOptions } from "./vault.ts";
 import { newAccount } from "./write/account.ts";
@@ -178,6 +180,19 @@ function assemble(options: OpenOptions, { config, keyring }: Identity, budget: B
 		async endSession(sessionId) {
 			check();
 			await endSession(parts, sessionId);
+		},
+		async reading() {
+			check();
+			return beginReading(parts);
+		},
+		async sessions() {
+			check();
+			return listSessions(parts);
+		},
+		async collect(collectOptions = {}) {
+			check();
+			const signals = [collectOptions.signal, signal].filter((one) => one !== undefined);
+			return collect(parts, { ...collectOptions, ...(signals.length > 0 && { signal: AbortSignal.any(signals) }) });
 		},
 		async disk(manifest) {
 			check();

@@ -3,6 +3,8 @@
  * target: one project and one key. Many writers use it at once; readers never wait; no database is needed.
  * Byte-level tables, write order and threat model: docs/format.md.
  */
+import type { CollectOptions, CollectReport } from "./collect/collect.ts";
+import type { Session } from "./collect/survey.ts";
 
 /** A vault that is open for reading and writing. Made by `openVault` or `createVault` (vault/open.ts). */
 export type Vault = {
@@ -32,6 +34,16 @@ export type Vault = {
 	deleteRoot(snapshotId: string): Promise<void>;
 	/** Ends a session without a root (the run failed or was cancelled). Safe to repeat; absent is success. */
 	endSession(sessionId: string): Promise<void>;
+
+	/**
+	 * Keeps collections from taking away what is read from now on, until `end`: for reads that may outlive their
+	 * snapshot. Look whether the root is there after it resolves. Whoever dies with it open leaves a session behind.
+	 */
+	reading(): Promise<{ end(): Promise<void> }>;
+	/** Everybody who is at work in the vault, or died at it, in no particular order. */
+	sessions(): Promise<Session[]>;
+	/** Gives back the space of what no snapshot needs. See `collect` in vault/collect/collect.ts. */
+	collect(options?: CollectOptions): Promise<CollectReport>;
 
 	/** Opens a disk for reading, from the reference its writer returned or the root carries. */
 	disk(manifest: ManifestRef): Promise<DiskReader>;

@@ -11,8 +11,9 @@ import { memoryTarget } from "./memory-target.ts";
 import { chunkBytes, newSeed, readAll, rootOf, scene } from "./scene.ts";
 
 /**
- * Random backups, deletions and ends, several at once, with the process dying before or after any call to the target,
- * against a model that is a map from snapshot to bytes. A snapshot that was committed reads back the same, always.
+ * Random backups, deletions, ends and collections, several at once, with the process dying before or after any call to
+ * the target, against a model that is a map from snapshot to bytes. A snapshot that was committed reads back the same,
+ * always, and when all is quiet a collection leaves nothing that no snapshot needs.
  */
 const chunk = fc.oneof(
 	{ weight: 4, arbitrary: fc.constant("keep" as const) },
@@ -29,6 +30,20 @@ const backup = fc.record({
 	dieAt: fc.option(fc.nat(24), { freq: 2 }),
 	dieAfter: fc.boolean(),
 	resume: fc.boolean(),
+	/** How wrong the writer's clock is. */
+	hours: fc.constantFrom(-1, 0, 1),
+	/** Steps that pass between the writer's start and its first chunk. */
+	lag: fc.oneof({ weight: 2, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: 1, max: 4 }) }),
+});
+const collection = fc.record({
+	kind: fc.constant("collect" as const),
+	dieAt: fc.option(fc.nat(80), { freq: 2 }),
+	dieAfter: fc.boolean(),
+	/** Another process goes on with it. */
+	again: fc.boolean(),
+	repackAbove: fc.constantFrom(0, 0.5, 1),
+	/** How wrong the collector's clock is. */
+	hours: fc.constantFrom(-1, 0, 1),
 });
 const step = fc.oneof(
 	{
@@ -36,14 +51,18 @@ const step = fc.oneof(
 		arbitrary: fc.record({
 			kind: fc.constant("backups" as const),
 			runs: fc.array(backup, { minLength: 1, maxLength: 2 }),
+			/** Collections at the same time. */
+			collections: fc.array(collection, { maxLength: 2 }),
 		}),
 	},
 	{
-		weight: 1,
+		weight: 2,
 		arbitrary: fc.record({ kind: fc.constant("delete" as const), which: fc.nat(9), dieAt: fc.option(fc.nat(4)) }),
 	},
+	{ weight: 2, arbitrary: collection },
 );
 type Backup = typeof backup extends fc.Arbitrary<infer T> ? T : never;
+type Collection = typeof collection extends fc.Arbitrary<infer T> ? T : never;
 type Committed = { image: Buffer; ref: ManifestRef };
 
 const runs = Number(process.env.VAULT_MODEL_RUNS ?? 200);
@@ -54,17 +73,24 @@ test("committed snapshots read back the same, whatever happened in between", asy
 	const keys = keyFromFile(join(s.folder, "model-key"));
 	const seed = newSeed(t) | 0;
 	let deaths = 0;
+	const happened = { deleted: 0, rescued: 0, repacked: 0, waited: 0 };
 
 	await fc.assert(
-		fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 6 }), fc.boolean(), async (steps, encrypt) => {
+		fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 8 }), fc.boolean(), async (steps, encrypt) => {
 			const target = memoryTarget();
 			const small = { keys, memoryBudgetBytes: 16 * 1024 * 1024, packBytes: 150_000, threads: 0 };
 			await (await createVault({ ...small, target, chunkBytes, encrypt })).close();
 			const model = new Map<string, Committed>();
 			let nextId = 0;
+			let stepNumber = 0;
+			/** Writers that wait for a step to come. */
+			const waiting: { until: number; go: () => void }[] = [];
+			const stepAfter = (lag: number) =>
+				lag === 0 ? undefined : new Promise<void>((go) => waiting.push({ until: stepNumber + lag, go }));
+			const underWay: Promise<void>[] = [];
 
 			/** A process: its target dies at a call, and every call after that fails too. */
-			const open = (dieAt: number | null, after: boolean) => {
+			const open = (dieAt: number | null, after: boolean, hours = 0) => {
 				let dead = false;
 				const fault = (call: TargetCall): Fault => {
 					if (dead) return { before: targetDown() };
@@ -72,8 +98,27 @@ test("committed snapshots read back the same, whatever happened in between", asy
 					if (dead) deaths++;
 					return dead ? (after ? { after: targetDown() } : { before: targetDown() }) : undefined;
 				};
-				return openVault({ ...small, target: faultyTarget(target, fault) });
+				// Two hours a step, so that there are packs which are older than a session by any clock.
+				const now = () => new Date(Date.now() + (2 * stepNumber + hours) * 3_600_000);
+				return openVault({ ...small, target: faultyTarget(target, fault), now });
 			};
+
+			async function collectOnce({ dieAt, dieAfter, again, repackAbove, hours }: Collection): Promise<void> {
+				for (const at of again ? [dieAt, null] : [dieAt]) {
+					const vault = await open(at, dieAfter, hours).catch(() => undefined);
+					try {
+						const report = await vault?.collect({ repackAbove, packBytes: small.packBytes });
+						happened.deleted += report?.deleted.packs ?? 0;
+						happened.rescued += report?.rescued ?? 0;
+						happened.repacked += report?.repacked.packs ?? 0;
+						if (report?.state === "waiting") happened.waited++;
+					} catch (error) {
+						if (!isVaultError(error, "TARGET_UNREACHABLE")) throw error;
+					} finally {
+						await vault?.close();
+					}
+				}
+			}
 
 			async function run(plan: Backup): Promise<void> {
 				const id = `s${nextId++}`;
@@ -89,10 +134,11 @@ test("committed snapshots read back the same, whatever happened in between", asy
 				for (const dieAt of attempts) {
 					let vault: Vault | undefined;
 					try {
-						vault = await open(dieAt, plan.dieAfter);
+						vault = await open(dieAt, plan.dieAfter, plan.hours);
 						const onPackDurable = (pack: string) => void packs.push(pack);
 						const writer = await vault.writer({ sessionId: id, adoptPacks: [...packs], onPackDurable });
 						const disk = await writer.disk(base === undefined ? { sizeBytes } : { sizeBytes, base: base.ref });
+						await stepAfter(plan.lag);
 						for (const [i, what] of plan.chunks.entries()) {
 							if (what === "zero") await disk.zero(i, 1);
 							else if (what !== "keep") await disk.write(i, image.subarray(i * chunkBytes, (i + 1) * chunkBytes));
@@ -125,8 +171,15 @@ test("committed snapshots read back the same, whatever happened in between", asy
 			}
 
 			for (const one of steps) {
+				stepNumber++;
+				for (const writer of waiting) if (writer.until <= stepNumber) writer.go();
 				if (one.kind === "backups") {
-					await Promise.all(one.runs.map(run));
+					const slow = one.runs.filter(({ lag }) => lag > 0).map(run);
+					underWay.push(...slow);
+					const quick = one.runs.filter(({ lag }) => lag === 0).map(run);
+					await Promise.all([...quick, ...one.collections.map(collectOnce)]);
+				} else if (one.kind === "collect") {
+					await collectOnce(one);
 				} else if (model.size > 0) {
 					const id = [...model.keys()][one.which % model.size] as string;
 					for (const dieAt of [one.dieAt, null]) {
@@ -138,6 +191,11 @@ test("committed snapshots read back the same, whatever happened in between", asy
 				}
 			}
 
+			stepNumber++;
+			const last = setInterval(() => {
+				for (const writer of waiting.splice(0)) writer.go();
+			}, 1);
+			await Promise.all(underWay).finally(() => clearInterval(last));
 			const vault = await openVault({ ...small, target });
 			const listed: string[] = [];
 			for await (const { snapshotId } of vault.listRoots()) listed.push(snapshotId);
@@ -148,11 +206,27 @@ test("committed snapshots read back the same, whatever happened in between", asy
 				const read = await readAll(await vault.disk(root.instances[0]?.disks[0]?.manifest as ManifestRef));
 				if (!read.equals(image)) throw new Error(`${id} reads back different`);
 			}
-			if ([...target.objects.keys()].some((key) => key.startsWith("sessions/"))) throw new Error("a session was left");
+			if ((await vault.sessions()).length > 0) throw new Error("a session was left");
+			for (let round = 0; round < 3; round++) await vault.collect({ repackAbove: 0, packBytes: small.packBytes });
+			const left = await vault.collect({ plan: true });
+			if (left.garbage.packs > 0 || left.state !== "planned")
+				throw new Error(`garbage is left: ${JSON.stringify(left)}`);
+			const packs = [...target.objects.keys()].filter((key) => key.startsWith("packs/"));
+			if (packs.length !== left.live.packs)
+				throw new Error(`${packs.length} packs, of which ${left.live.packs} are live`);
+			const fresh = await openVault({ ...small, target });
+			for (const [id, { image }] of model) {
+				const root = await fresh.readRoot(id);
+				const read = await readAll(await fresh.disk(root.instances[0]?.disks[0]?.manifest as ManifestRef));
+				if (!read.equals(image)) throw new Error(`${id} reads back different after the collections`);
+			}
+			await fresh.close();
 			await vault.close();
 		}),
 		{ numRuns: runs, seed, includeErrorInReport: true },
 	);
-	t.log(`${runs} runs, ${deaths} deaths`);
+	t.log(`${runs} runs, ${deaths} deaths; packs ${JSON.stringify(happened)}`);
 	t.true(deaths > runs / 10);
+	// Not from a handful of runs, but from many: each of them happens.
+	if (runs >= 200) for (const what of ["deleted", "repacked", "waited"] as const) t.true(happened[what] > 0, what);
 });

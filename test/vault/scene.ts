@@ -116,8 +116,11 @@ export async function readSnapshot(vault: Vault, id: string): Promise<Buffer[]> 
 }
 
 /** Every object of the target as a file, with its size. */
-export async function objectFiles(scene: Scene): Promise<{ path: string; key: string; sizeBytes: number }[]> {
-	const top = join(scene.folder, "target");
+export async function objectFiles(
+	scene: Pick<Scene, "folder">,
+	name = "target",
+): Promise<{ path: string; key: string; sizeBytes: number }[]> {
+	const top = join(scene.folder, name);
 	const entries = await readdir(top, { recursive: true, withFileTypes: true });
 	const files = entries.filter((entry) => entry.isFile() && !entry.name.startsWith("."));
 	const found = files

@@ -9,6 +9,8 @@ export type Table = {
 	/** For the sealing threads; changes when the table grows. */
 	readonly memory: SharedArrayBuffer;
 	readonly count: number;
+	/** Number of slots, used and free; it grows with the table. */
+	readonly slots: number;
 	/** Slot of a name, or −1. */
 	find(name: Uint8Array): number;
 	at(slot: number): Place;
@@ -59,6 +61,9 @@ export function newTable(budgetBytes: number, onGrow: (memory: SharedArrayBuffer
 		},
 		get count() {
 			return count;
+		},
+		get slots() {
+			return slots;
 		},
 		find(name) {
 			keyBytes.set(name);

@@ -15,7 +15,13 @@ export type RootDocument = {
 };
 export type EndedDocument = { kind: "ended"; endedAt: string };
 export type SessionDocument = { kind: "session"; startedAt: string; purpose: "write" | "read" };
-export type CondemnedDocument = { kind: "condemned"; condemnedAt: string; packs: string[] };
+export type CondemnedDocument = {
+	kind: "condemned";
+	condemnedAt: string;
+	packs: string[];
+	/** What the collection that condemned them needs to be gone on with; readers of packs ignore it. */
+	collection?: { deletedSeen?: string[]; endedSeen?: string[]; after?: string[]; waits?: string[] };
+};
 export type DeletedDocument = { kind: "deleted"; deletedAt: string; pages: string[] };
 export type ConfigDocument = {
 	kind: "config";

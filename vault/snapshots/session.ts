@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { isVaultError, VaultError } from "../errors.ts";
 import { objectTypes } from "../format/constants.ts";
 import { openDocument, peekType, type RootDocument, sealDocument } from "../format/documents.ts";
@@ -23,19 +24,30 @@ export async function readRootOrEnd(place: Place, snapshotId: string): Promise<R
 	return "ended";
 }
 
-/** Makes the session durable, or finds that it is. Throws SESSION_ENDED when its snapshot is decided already. */
-export async function beginSession(place: Place, sessionId: string): Promise<void> {
+async function putSession(place: Place, sessionId: string, purpose: "write" | "read"): Promise<void> {
 	const key = sessionKey(sessionId);
 	const startedAt = place.now().toISOString();
-	const object = sealDocument(place.keyring, key, { kind: "session", startedAt, purpose: "write" });
+	const object = sealDocument(place.keyring, key, { kind: "session", startedAt, purpose });
 	try {
 		await place.target.put(key, [object], { ifAbsent: true });
 	} catch (error) {
 		if (!isVaultError(error, "EXISTS")) throw error;
 	}
+}
+
+/** See `Vault.reading`. Its id is nobody's snapshot, so no mark is left when it ends. */
+export async function beginReading(place: Place): Promise<{ end(): Promise<void> }> {
+	const id = `read-${randomUUID()}`;
+	await putSession(place, id, "read");
+	return { end: () => place.target.delete(sessionKey(id)) };
+}
+
+/** Makes the session durable, or finds that it is. Throws SESSION_ENDED when its snapshot is decided already. */
+export async function beginSession(place: Place, sessionId: string): Promise<void> {
+	await putSession(place, sessionId, "write");
 	// Looked at after the session is there: an end that came in between is seen here, one that comes later at the commit.
 	if ((await readRootOrEnd(place, sessionId)) === undefined && !(await wasDeleted(place, sessionId))) return;
-	await place.target.delete(key);
+	await place.target.delete(sessionKey(sessionId));
 	throw new VaultError(
 		"SESSION_ENDED",
 		`The session ${sessionId} is over: its snapshot was committed, deleted or given up.`,
