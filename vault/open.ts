@@ -15,6 +15,7 @@ import { listRoots } from "./snapshots/list.ts";
 import { beginReading, beginSession, endSession, readRootOrEnd } from "./snapshots/session.ts";
 import type { Target } from "./target.ts";
 import type { ManifestRef, Vault, VaultWriter, WriterOptions } from "./vault.ts";
+import { verify } from "./verify/verify.ts";
 import { newAccount } from "./write/account.ts";
 import { readAdopted } from "./write/adopt.ts";
 import { newStore } from "./write/store.ts";
@@ -193,6 +194,11 @@ function assemble(options: OpenOptions, { config, keyring }: Identity, budget: B
 			check();
 			const signals = [collectOptions.signal, signal].filter((one) => one !== undefined);
 			return collect(parts, { ...collectOptions, ...(signals.length > 0 && { signal: AbortSignal.any(signals) }) });
+		},
+		async verify(verifyOptions = {}) {
+			check();
+			const signals = [verifyOptions.signal, signal].filter((one) => one !== undefined);
+			return verify(parts, { ...verifyOptions, ...(signals.length > 0 && { signal: AbortSignal.any(signals) }) });
 		},
 		async disk(manifest) {
 			check();

@@ -5,6 +5,8 @@
  */
 import type { CollectOptions, CollectReport } from "./collect/collect.ts";
 import type { Session } from "./collect/survey.ts";
+import type { VerifyReport } from "./verify/report.ts";
+import type { VerifyOptions } from "./verify/verify.ts";
 
 /** A vault that is open for reading and writing. Made by `openVault` or `createVault` (vault/open.ts). */
 export type Vault = {
@@ -44,6 +46,9 @@ export type Vault = {
 	sessions(): Promise<Session[]>;
 	/** Gives back the space of what no snapshot needs. See `collect` in vault/collect/collect.ts. */
 	collect(options?: CollectOptions): Promise<CollectReport>;
+
+	/** Says what cannot be read, and which disks and ranges of which snapshots that means. See vault/verify/verify.ts. */
+	verify(options?: VerifyOptions): Promise<VerifyReport>;
 
 	/** Opens a disk for reading, from the reference its writer returned or the root carries. */
 	disk(manifest: ManifestRef): Promise<DiskReader>;

@@ -1,4 +1,4 @@
-import { isVaultError } from "../errors.ts";
+import { isVaultError, type VaultError } from "../errors.ts";
 import { headerBytes, objectTypes } from "../format/constants.ts";
 import { openDocument } from "../format/documents.ts";
 import { readEntries } from "../format/entries.ts";
@@ -49,6 +49,8 @@ export function newCatalog({ target, keyring, tableBudgetBytes, onGrow }: Catalo
 	const unloaded: string[] = [];
 	const condemnedRead = new Set<string>();
 	const kept = new Map<string, IndexedPack[]>();
+	/** The first index object that did not read: whatever is not found may have been in it. */
+	let damage: VaultError | undefined;
 	/** One change at a time: two refreshes, or a refresh and a find, would trip over each other's lists. */
 	let turn: Promise<unknown> = Promise.resolve();
 	const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -87,7 +89,10 @@ export function newCatalog({ target, keyring, tableBudgetBytes, onGrow }: Catalo
 		} catch (error) {
 			// Merged into another one since it was listed; the next list shows that one.
 			if (isVaultError(error, "NOT_FOUND")) return undefined;
-			throw error;
+			// What others list stays readable; the records of this one are found by hints, or stored again.
+			if (!isVaultError(error, "DAMAGED")) throw error;
+			damage ??= error;
+			return [];
 		}
 	}
 
@@ -147,7 +152,9 @@ export function newCatalog({ target, keyring, tableBudgetBytes, onGrow }: Catalo
 				await load(next);
 			}
 			const found = await search(name);
-			if (found !== undefined || listed) return found;
+			if (found !== undefined) return found;
+			if (listed && damage !== undefined) throw damage;
+			if (listed) return undefined;
 			await relist();
 		}
 	}

@@ -1,5 +1,5 @@
 import { newTable, type Table } from "../catalog/table.ts";
-import { isVaultError } from "../errors.ts";
+import { isVaultError, type VaultError } from "../errors.ts";
 import { headerBytes, objectTypes } from "../format/constants.ts";
 import { readEntries } from "../format/entries.ts";
 import { openObject } from "../format/envelope.ts";
@@ -60,6 +60,7 @@ export async function readInventory(
 	place: CollectPlace,
 	condemned: Condemned,
 	share: Share,
+	badIndex?: (key: string, error: VaultError) => void,
 ): Promise<Inventory | undefined> {
 	const packs: InventoryPack[] = [];
 	const numbers = new Map<string, number>();
@@ -82,7 +83,7 @@ export async function readInventory(
 	const better = (one: InventoryPack, other: InventoryPack): boolean =>
 		rank(one) === rank(other) ? one.id < other.id : rank(one) > rank(other);
 	const indexKeys: string[] = [];
-	for await (const { key, packs: listed } of readIndexes(place)) {
+	for await (const { key, packs: listed } of readIndexes(place, badIndex)) {
 		indexKeys.push(key);
 		for (const { id, entries } of listed) {
 			const number = numbers.get(id) ?? numberOf(id, await sizeOf(place, id));
@@ -118,9 +119,13 @@ async function sizeOf({ target }: CollectPlace, id: string): Promise<number> {
 
 /**
  * All index objects. One that was merged away while we read sends us through the list again for those that are new:
- * whatever was listed at the start is then seen in one or the other.
+ * whatever was listed at the start is then seen in one or the other. Throws DAMAGED for one that does not read, unless
+ * `bad` takes it.
  */
-export async function* readIndexes(place: CollectPlace): AsyncGenerator<{ key: string; packs: IndexedPack[] }> {
+export async function* readIndexes(
+	place: CollectPlace,
+	bad?: (key: string, error: VaultError) => void,
+): AsyncGenerator<{ key: string; packs: IndexedPack[] }> {
 	const { target, keyring, signal } = place;
 	const seen = new Set<string>();
 	for (let again = true; again; ) {
@@ -137,7 +142,15 @@ export async function* readIndexes(place: CollectPlace): AsyncGenerator<{ key: s
 				again = true;
 				continue;
 			}
-			yield { key, packs: decodeIndex(key, openObject(keyring, objectTypes.index, key, bytes)) };
+			let packs: IndexedPack[];
+			try {
+				packs = decodeIndex(key, openObject(keyring, objectTypes.index, key, bytes));
+			} catch (error) {
+				if (bad === undefined || !isVaultError(error, "DAMAGED", "UNSUPPORTED_FORMAT")) throw error;
+				bad(key, error);
+				continue;
+			}
+			yield { key, packs };
 		}
 	}
 }

@@ -23,6 +23,10 @@ export type MarkOptions = Omit<Walk, "reach"> & {
 	condemned: Condemned;
 	/** Bytes of all index objects: they tell how many records there are. */
 	indexBytes: number;
+	/** Called for a name that is needed and in no pack. Without it the mark throws. */
+	missing?: (name: Uint8Array) => void;
+	/** Called for an index object that does not read. Without it the mark throws. */
+	badIndex?: (key: string, error: VaultError) => void;
 };
 
 const mostShares = 256;
@@ -60,7 +64,12 @@ async function markShare(
 	share: Share,
 	packs: Map<string, MarkedPack>,
 ): Promise<string[] | undefined> {
-	const inventory = await readInventory({ ...place, memoryBudgetBytes: place.memoryBudgetBytes / 2 }, condemned, share);
+	const inventory = await readInventory(
+		{ ...place, memoryBudgetBytes: place.memoryBudgetBytes / 2 },
+		condemned,
+		share,
+		options.badIndex,
+	);
 	if (inventory === undefined) return undefined;
 	const { table } = inventory;
 	const reached = new Uint8Array(table.slots);
@@ -71,6 +80,7 @@ async function markShare(
 			const slot = table.find(name);
 			if (slot < 0) {
 				if (!needed) return;
+				if (options.missing !== undefined) return options.missing(name);
 				const what = Buffer.from(name).toString("hex");
 				throw damaged(what, "is needed by a snapshot and is in no pack, so nothing is collected");
 			}

@@ -1,5 +1,5 @@
 import { newCatalog } from "../catalog/catalog.ts";
-import { isVaultError } from "../errors.ts";
+import { isVaultError, type VaultError } from "../errors.ts";
 import { fanOut, recordTypes } from "../format/constants.ts";
 import { decodePage, maxPageBytes, type Page } from "../format/page.ts";
 import { newRecords } from "../read/records.ts";
@@ -13,6 +13,8 @@ export type Walk = {
 	gone: readonly string[];
 	/** Called for each page and chunk that is reached, at least once; `needed` by a snapshot that is there. */
 	reach(name: Uint8Array, needed: boolean): void;
+	/** Called for a page that does not read, whose subtree is then passed over. Without it the walk throws. */
+	broken?: ((name: Uint8Array, error: VaultError) => void) | undefined;
 	progress?: ((pages: number) => void) | undefined;
 };
 
@@ -29,7 +31,7 @@ const seenShare = 8;
  * Walks the trees of manifests. A subtree that several share is walked once, as far as the budget can remember; beyond
  * it is walked again. Throws DAMAGED where a page does not read.
  */
-export async function walk(place: CollectPlace, { tops, gone, reach, progress }: Walk): Promise<void> {
+export async function walk(place: CollectPlace, { tops, gone, reach, broken, progress }: Walk): Promise<void> {
 	const read = newPageReader(place);
 	const seen = new Set<string>();
 	const mostSeen = Math.max(1024, Math.floor(place.memoryBudgetBytes / seenShare / seenBytes));
@@ -42,8 +44,11 @@ export async function walk(place: CollectPlace, { tops, gone, reach, progress }:
 		try {
 			page = await read({ name, pack }, level);
 		} catch (error) {
-			if (!needed && isVaultError(error, "NOT_FOUND", "DAMAGED")) return;
-			throw error;
+			if (!isVaultError(error, "NOT_FOUND", "DAMAGED")) throw error;
+			if (!needed) return;
+			if (broken === undefined) throw error;
+			seen.add(key);
+			return broken(name, error);
 		}
 		if (seen.size >= mostSeen) seen.clear();
 		seen.add(key);
