@@ -1,10 +1,14 @@
+import { randomUUID } from "node:crypto";
 import { mkdir, mkdtemp, readdir, rename, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "ava";
-import type { Target } from "#vault/target.ts";
+import type { Target, TargetCapabilities } from "#vault/target.ts";
 import { fileTarget } from "#vault/targets/file.ts";
+import { probeTarget } from "#vault/targets/probe.ts";
+import { type S3TargetOptions, s3Target } from "#vault/targets/s3.ts";
 import { memoryTarget } from "./memory-target.ts";
+import { namedS3, startS3 } from "./s3-server.ts";
 import { toArray } from "./scene.ts";
 
 /** What every target must do. Each implementation runs it. */
@@ -15,6 +19,29 @@ const targets: Record<string, () => Promise<{ target: Target; remove: () => Prom
 		return { target, remove: () => rm(folder, { recursive: true }) };
 	},
 	memory: async () => ({ target: memoryTarget(), remove: async () => {} }),
+	async s3() {
+		const server = await startS3();
+		const target = s3Target({ ...server.options, prefix: "some/where" });
+		const remove = async () => {
+			target.close();
+			await server.stop();
+		};
+		return { target, remove };
+	},
+	...(namedS3() && {
+		async "the store of HOLDFAST_TEST_S3"() {
+			const make = (capabilities: Partial<TargetCapabilities>) =>
+				s3Target({ ...(namedS3() as S3TargetOptions), prefix: `test-${randomUUID()}`, capabilities });
+			const { capabilities } = await probeTarget(make);
+			const target = make(capabilities);
+			const remove = async () => {
+				for await (const { key } of target.list("packs/")) await target.delete(key);
+				for (const key of ["roots/one", "keys/one/two", "config"]) await target.delete(key);
+				target.close();
+			};
+			return { target, remove };
+		},
+	}),
 };
 
 for (const [name, make] of Object.entries(targets)) {
@@ -49,6 +76,12 @@ for (const [name, make] of Object.entries(targets)) {
 	test(`${name}: of many conditional puts exactly one wins, and stays`, async (t) => {
 		const { target, remove } = await make();
 		t.teardown(remove);
+		if (!target.capabilities.conditionalPut) {
+			await target.put("roots/one", [Buffer.from("first")], { ifAbsent: true });
+			await t.throwsAsync(target.put("roots/one", [Buffer.from("second")], { ifAbsent: true }), { code: "EXISTS" });
+			t.is(Buffer.from(await target.get("roots/one")).toString(), "first");
+			return;
+		}
 		const puts = Array.from({ length: 20 }, (_, i) =>
 			target.put("roots/one", [Buffer.from(`${i}`)], { ifAbsent: true }),
 		);
