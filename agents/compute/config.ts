@@ -4,13 +4,7 @@ import { parse } from "yaml";
 import { minMemoryMibPerSlot } from "./budget.ts";
 import { type Identity, readIdentity } from "./identity.ts";
 import { BadOption, readOptions } from "./options.ts";
-
-export type TargetConfig = {
-	path: string;
-	keyFile: string;
-	/** Refuse to work while nothing is mounted at `path`: the default, for a backup must never fill the host's own disk. */
-	mountedOnly: boolean;
-};
+import { readTargets, type TargetConfig } from "./target-config.ts";
 
 /** The agent's options; docs/agent.md explains each. */
 export type Config = {
@@ -40,35 +34,6 @@ const defaults = {
 const mostSlots = 64;
 const mostMemoryMib = 1024 * 1024;
 const mostMibPerS = 1024 * 1024;
-/** Targets are named in job documents and in sync requests. */
-const targetName = /^[\w.-]{1,64}$/;
-
-const readTargets = (source: unknown): Record<string, TargetConfig> => {
-	if (source === undefined) {
-		throw new BadOption(
-			"targets must name at least one backup target: targets: {default: {type: file, path, key_file}}.",
-		);
-	}
-	const outer = readOptions(source, "targets");
-	const targets: Record<string, TargetConfig> = {};
-	for (const id of Object.keys(source as object)) {
-		if (!targetName.test(id)) {
-			throw new BadOption(`targets.${id} must be named with letters, digits, dots, dashes and underscores only.`);
-		}
-		const options = readOptions(outer.take(id), `targets.${id}`);
-		const type = options.text("type");
-		if (type !== "file") throw new BadOption(`targets.${id}.type must be file, not ${JSON.stringify(type)}.`);
-		const path = options.path("path");
-		const keyFile = options.path("key_file");
-		if (!path) throw new BadOption(`targets.${id}.path must be given: the folder that holds the backups.`);
-		if (!keyFile) throw new BadOption(`targets.${id}.key_file must be given: the file with the key of its vaults.`);
-		targets[id] = { path, keyFile, mountedOnly: options.flag("mounted_only", true) };
-		options.rest();
-	}
-	if (Object.keys(targets).length === 0) throw new BadOption("targets must name at least one backup target.");
-	return targets;
-};
-
 /** Checks parsed YAML and the `OS_*` environment. Throws `BadOption` with the first thing that is wrong. */
 export const readConfig = (source: unknown, environment: Record<string, string | undefined>): Config => {
 	const options = readOptions(source, "");

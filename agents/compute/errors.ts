@@ -53,6 +53,7 @@ export const agentErrors = {
 		false,
 		(a) => `The disk ${a.path} has ${a.has} bytes and the snapshot needs ${a.needs}: restore to a larger disk.`,
 	),
+	CREDENTIALS_FILE: row(false, (a) => `The credentials file ${a.path} cannot be used: ${a.reason}.`),
 	QEMU_MISSING: row(
 		false,
 		() => "qemu-nbd cannot be started: install it on this host (Debian: apt-get install qemu-utils util-linux).",

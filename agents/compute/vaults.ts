@@ -1,12 +1,10 @@
-import { mkdir, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { isVaultError } from "#vault/errors.ts";
 import { keyFromFile } from "#vault/keys.ts";
 import { createVault, openVault } from "#vault/open.ts";
-import { fileTarget } from "#vault/targets/file.ts";
+import type { OpenedTarget } from "#vault/targets/open.ts";
 import type { Vault } from "#vault/vault.ts";
-import type { TargetConfig } from "./config.ts";
-import { AgentError } from "./errors.ts";
-import { withinDeadline } from "./within.ts";
+import type { TargetConfig } from "./target-config.ts";
+import { newTargetPlaces, type ProjectPlace } from "./target-places.ts";
 
 export type VaultPlace = { target_id: string; project_id: string };
 
@@ -18,71 +16,82 @@ export type Vaults = {
 	withExisting<T>(place: VaultPlace, work: (vault: Vault) => Promise<T>, absent: () => T): Promise<T>;
 };
 
-type Shared = { vault: Promise<Vault>; users: number };
+type Opened = { vault: Vault; close: () => Promise<void> };
+type Shared = { opened: Promise<Opened>; users: number };
 
-const exists = (path: string): Promise<boolean> =>
-	stat(path).then(
-		() => true,
-		(error) => {
-			if (error.code === "ENOENT") return false;
-			throw error;
-		},
-	);
-
-/** A folder whose device is its parent's is no mount point, or its file system is not mounted. */
-const checkMounted = async (target: string, { path, mountedOnly }: TargetConfig): Promise<void> => {
-	const missing = new AgentError("TARGET_NOT_MOUNTED", { target, path });
-	const [here, above] = await Promise.all([stat(path), stat(dirname(path))]).catch(() => {
-		throw missing;
-	});
-	if (!here?.isDirectory() || (mountedOnly && here.dev === above?.dev)) throw missing;
-};
+/** Errors that say that nothing is there, and no more. */
+const isAbsent = (error: unknown): boolean => isVaultError(error, "NOT_FOUND");
 
 /** `memoryBytes` is what each open vault may take. */
 export const newVaults = (targets: Record<string, TargetConfig>, memoryBytes: number): Vaults => {
 	const shared = new Map<string, Shared>();
 
-	const folderOf = async ({ target_id, project_id }: VaultPlace): Promise<{ folder: string; keyFile: string }> => {
-		const target = targets[target_id];
-		if (!target) throw new AgentError("TARGET_UNKNOWN", { target: target_id });
-		await withinDeadline(target.path, checkMounted(target_id, target));
-		return { folder: join(target.path, "vaults", project_id), keyFile: target.keyFile };
-	};
+	const placeOf = newTargetPlaces(targets);
+	const options = (target: OpenedTarget, keyFile: string) => ({
+		target,
+		keys: keyFromFile(keyFile),
+		memoryBudgetBytes: memoryBytes,
+	});
 
-	const use = async <T>(folder: string, open: () => Promise<Vault>, work: (vault: Vault) => Promise<T>): Promise<T> => {
-		const entry = shared.get(folder) ?? { vault: open(), users: 0 };
-		shared.set(folder, entry);
+	const use = async <T>(id: string, open: () => Promise<Opened>, work: (vault: Vault) => Promise<T>): Promise<T> => {
+		const entry = shared.get(id) ?? { opened: open(), users: 0 };
+		shared.set(id, entry);
 		entry.users++;
 		try {
-			return await work(await entry.vault);
+			return await work((await entry.opened).vault);
 		} finally {
 			entry.users--;
 			if (entry.users === 0) {
-				shared.delete(folder);
-				await entry.vault.then(
-					(vault) => vault.close(),
+				shared.delete(id);
+				await entry.opened.then(
+					({ close }) => close(),
 					() => {},
 				);
 			}
 		}
 	};
 
-	return {
-		async withVault(place, work) {
-			const { folder, keyFile } = await folderOf(place);
-			const open = async (): Promise<Vault> => {
-				await mkdir(dirname(folder), { recursive: true, mode: 0o700 });
-				const target = fileTarget(folder, { create: true });
-				return createVault({ target, keys: keyFromFile(keyFile), memoryBudgetBytes: memoryBytes });
+	/** The vault's own connections end with it, however it ends. */
+	const openIn = async (place: ProjectPlace, create: boolean): Promise<Opened> => {
+		const target = await place.open({ create });
+		try {
+			const vault = await (create ? createVault : openVault)(options(target, place.keyFile));
+			return {
+				vault,
+				close: async () => {
+					await vault.close();
+					target.close();
+				},
 			};
-			return use(folder, open, work);
+		} catch (error) {
+			target.close();
+			throw error;
+		}
+	};
+
+	return {
+		async withVault({ target_id, project_id }, work) {
+			const place = await placeOf(target_id, project_id);
+			return use(place.id, () => openIn(place, true), work);
 		},
-		async withExisting(place, work, absent) {
-			const { folder, keyFile } = await folderOf(place);
-			if (!(await withinDeadline(folder, exists(folder)))) return absent();
-			const open = () =>
-				openVault({ target: fileTarget(folder), keys: keyFromFile(keyFile), memoryBudgetBytes: memoryBytes });
-			return use(folder, open, work);
+		async withExisting({ target_id, project_id }, work, absent) {
+			const place = await placeOf(target_id, project_id);
+			if (!(await place.exists())) return absent();
+			let opened = false;
+			try {
+				return await use(
+					place.id,
+					() => openIn(place, false),
+					(vault) => {
+						opened = true;
+						return work(vault);
+					},
+				);
+			} catch (error) {
+				// A store has no folder that could be missing: there the vault's own absence says so.
+				if (!opened && targets[target_id]?.type === "s3" && isAbsent(error)) return absent();
+				throw error;
+			}
 		},
 	};
 };

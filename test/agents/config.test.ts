@@ -20,9 +20,14 @@ test("the guide's example is a configuration, and its table lists every option",
 	const example = /```yaml\n([\s\S]*?)```/.exec(guide)?.[1] ?? "";
 	const config = readConfig(parse(example), { OS_PASSWORD: "p" });
 	t.like(config, { host: hostname(), slots: 2, memoryMib: 256, bandwidthMibPerS: undefined });
-	t.deepEqual(config.targets.default, { path: "/mnt/backup", keyFile: "/etc/holdfast/vault-key", mountedOnly: true });
+	t.deepEqual(config.targets.default, {
+		type: "file",
+		path: "/mnt/backup",
+		keyFile: "/etc/holdfast/vault-key",
+		mountedOnly: true,
+	});
 	const folder = { targets: { default: { ...targets.default, mounted_only: false } } };
-	t.false(readConfig(folder, identity).targets.default?.mountedOnly, "a plain folder has to be asked for");
+	t.like(readConfig(folder, identity).targets.default, { mountedOnly: false }, "a plain folder has to be asked for");
 	t.is(config.identity.auth.password, "p");
 	const error = t.throws(() => readConfig({ targets, nonsense: 1 }, identity), { instanceOf: BadOption });
 	for (const name of (error?.message.split(": ")[1] ?? "").replace(".", "").split(", "))
@@ -36,14 +41,20 @@ test("the environment comes before the file", (t) => {
 	t.is(found.authUrl, "http://k:5000/v3");
 	t.like(found.auth.user, { name: "a", domain: { name: "Default" } });
 	t.like(found, { region: "R", interface: "internal" });
-	t.is(readConfig({ targets }, identity).targets.default?.path, "/mnt/b");
+	t.like(readConfig({ targets }, identity).targets.default, { path: "/mnt/b" });
 });
 
 const wrong: [string, unknown, RegExp][] = [
 	["no target", {}, /^targets must name/],
 	["an empty list of targets", { targets: {} }, /^targets must name/],
 	["a list as targets", { targets: ["x"] }, /^targets must be/],
-	["a target's type", { targets: { a: { type: "s3" } } }, /^targets\.a\.type must be file/],
+	["a target's type", { targets: { a: { type: "nfs" } } }, /^targets\.a\.type must be file or s3/],
+	["a bucket", { targets: { a: { type: "s3", key_file: "/k" } } }, /^targets\.a\.bucket must be given/],
+	[
+		"an endpoint",
+		{ targets: { a: { type: "s3", bucket: "b", key_file: "/k", endpoint: "s3.example.org" } } },
+		/^targets\.a\.endpoint must be http/,
+	],
 	["a target's path", { targets: { a: { type: "file", key_file: "/k" } } }, /^targets\.a\.path must be given/],
 	["a relative path", { targets: { a: { type: "file", path: "b" } } }, /^targets\.a\.path must be a path/],
 	["a key file", { targets: { a: { type: "file", path: "/b" } } }, /^targets\.a\.key_file must be given/],

@@ -65,7 +65,7 @@ export const openLab = async (t: Pick<ExecutionContext, "teardown">) => {
 		share,
 		shareFolder,
 		folders: { instancesPath: at("instances"), mountPointBase: at("mnt") },
-		targets: { default: { path: at("target"), keyFile: at("key"), mountedOnly: false } },
+		targets: { default: { type: "file" as const, path: at("target"), keyFile: at("key"), mountedOnly: false } },
 
 		/** An instance's folder with `disk.info`, as Nova leaves it. */
 		newInstance(formats: Record<string, string> = {}): string {
