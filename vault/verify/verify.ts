@@ -58,6 +58,7 @@ export async function verify(parts: Parts, options: VerifyOptions = {}): Promise
 	const marked = await markRoots(place, roots, findings);
 	const packs = [...marked.packs.values()].sort((one, other) => (one.id < other.id ? -1 : 1));
 	const wanted = level === "sample" ? packs.filter(({ id }) => isSampled(id, seed, share)) : packs;
+	const toRead: ReadonlySet<MarkedPack> = new Set(level === "metadata" ? [] : wanted);
 	const report: VerifyReport = {
 		level,
 		complete: true,
@@ -70,7 +71,7 @@ export async function verify(parts: Parts, options: VerifyOptions = {}): Promise
 	};
 	for (const pack of packs.filter(({ id }) => cursor === undefined || id > cursor.after)) {
 		signal?.throwIfAborted();
-		const reading = level !== "metadata" && wanted.includes(pack);
+		const reading = toRead.has(pack);
 		if (reading && options.maxBytes !== undefined && report.bytes >= options.maxBytes) {
 			report.complete = false;
 			break;
