@@ -56,6 +56,10 @@ export const DeleteSnapshot = Type.Object({
 });
 export type DeleteSnapshot = Static<typeof DeleteSnapshot>;
 
+/** Give back the space of what no snapshot of the vault needs. Any agent with the target. */
+export const CollectVault = Type.Object({ kind: Type.Literal("collect-vault"), ...VaultPlace });
+export type CollectVault = Static<typeof CollectVault>;
+
 /** Write disks of a snapshot into the new disks of a stopped instance. Runs on that instance's host. */
 export const RestoreInstance = Type.Object({
 	kind: Type.Literal("restore-instance"),
@@ -75,7 +79,7 @@ export const RestoreInstance = Type.Object({
 });
 export type RestoreInstance = Static<typeof RestoreInstance>;
 
-export const JobPayload = Type.Union([BackupInstance, CommitSnapshot, DeleteSnapshot, RestoreInstance]);
+export const JobPayload = Type.Union([BackupInstance, CommitSnapshot, DeleteSnapshot, CollectVault, RestoreInstance]);
 export type JobPayload = Static<typeof JobPayload>;
 export type JobKind = JobPayload["kind"];
 
@@ -92,6 +96,14 @@ export const JobProgress = Type.Object({
 	stored_bytes: Bytes,
 });
 export type JobProgress = Static<typeof JobProgress>;
+
+/** What a done `collect-vault` job answers. `waiting`: running backups are in the way; ask again later. */
+export const CollectResult = Type.Object({
+	state: Type.Enum(["done", "waiting"]),
+	deleted_packs: Count,
+	deleted_bytes: Bytes,
+});
+export type CollectResult = Static<typeof CollectResult>;
 
 /** What a done `backup-instance` job answers; the other kinds answer `{}`. */
 export const BackupResult = Type.Object({

@@ -1,7 +1,7 @@
 import { type Static, Type } from "typebox";
 import { Count, KeystoneId, Moment, nullable, Uuid } from "#schemas/primitive.ts";
 
-export const runKinds = ["snapshot", "restore", "delete-snapshot"] as const;
+export const runKinds = ["snapshot", "restore", "delete-snapshot", "collect-vault"] as const;
 export type RunKind = (typeof runKinds)[number];
 
 export const runStates = ["active", "done", "failed"] as const;
@@ -17,8 +17,8 @@ export const RunDocument = Type.Object(
 		kind: Type.Enum([...runKinds]),
 		project_id: KeystoneId,
 		workload_id: Uuid,
-		/** Snapshot id, or restore id. */
-		subject_id: Uuid,
+		/** Snapshot id, or restore id; `<target>/<project>/<stretch of time>` for a vault. */
+		subject_id: Type.String(),
 		state: Type.Enum([...runStates]),
 		step: Type.String(),
 		/** When it came to this step: what a step's time limit counts from. */

@@ -25,9 +25,9 @@ export type NewRun = Pick<RunDocument, "kind" | "project_id" | "workload_id" | "
 
 /**
  * Starts a run and answers its id. Starting one that is active changes nothing; one that failed starts afresh,
- * without its old jobs. Only the caller that won the subject's compare-and-set may start.
+ * without its old jobs. It is looked at from `dueAt` on. Only the caller that won the subject's compare-and-set may start.
  */
-export async function startRun(db: Db, run: NewRun, now: Date): Promise<string> {
+export async function startRun(db: Db, run: NewRun, now: Date, dueAt = now): Promise<string> {
 	const _id = runIdOf(run.kind, run.subject_id);
 	const fresh = {
 		...run,
@@ -35,7 +35,7 @@ export async function startRun(db: Db, run: NewRun, now: Date): Promise<string> 
 		state: "active",
 		error_msg: null,
 		cancel_requested: false,
-		available_at: now,
+		available_at: dueAt,
 		lease_token: null,
 		nudges: 0,
 		attempts: 0,

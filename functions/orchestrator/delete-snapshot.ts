@@ -2,6 +2,7 @@ import { removeCapture } from "#store/captures.ts";
 import { removeRestoresOf } from "#store/restores.ts";
 import { removeRun, runIdOf } from "#store/runs.ts";
 import { moveSnapshot, readSnapshot, removeSnapshot } from "#store/snapshots.ts";
+import { collectLater } from "./collect-vault.ts";
 import type { Outcome, RunTable, Step } from "./step.ts";
 import { jobIdOf, jobsOfStep, judgeJobs, queue, stopJobs } from "./work.ts";
 
@@ -27,7 +28,10 @@ async function remove(step: Step): Promise<Outcome> {
 }
 
 /** The snapshot's own document last: as long as it is there, somebody sees that the deletion is not over. */
-async function forget({ db, run }: Step): Promise<Outcome> {
+async function forget(step: Step): Promise<Outcome> {
+	const { db, run } = step;
+	const snapshot = await readSnapshot(db, run.subject_id);
+	if (snapshot !== null && snapshot.instances.length > 0) await collectLater(step, snapshot);
 	await removeCapture(db, run.subject_id);
 	await removeRestoresOf(db, run.subject_id);
 	await removeRun(db, runIdOf("snapshot", run.subject_id));

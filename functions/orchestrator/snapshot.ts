@@ -3,6 +3,7 @@ import { jobsOf } from "#store/jobs.ts";
 import { moveSnapshot, readSnapshot, runningStates } from "#store/snapshots.ts";
 import { unlockWorkload } from "#store/workloads.ts";
 import { capture } from "./capture.ts";
+import { collectLater } from "./collect-vault.ts";
 import type { Outcome, RunTable, Step } from "./step.ts";
 import { transfer } from "./transfer.ts";
 import { jobIdOf, jobsOfStep, judgeJobs, queue, stopJobs } from "./work.ts";
@@ -71,6 +72,7 @@ async function undoVault(step: Step): Promise<Outcome> {
 		const place = { target_id: snapshot.target_id, project_id: run.project_id, snapshot_id: snapshot._id };
 		const _id = jobIdOf(run._id, "undo-vault", "session");
 		await queue(step, { _id, host: null, max_attempts: null, payload: { kind: "delete-snapshot", ...place } });
+		await collectLater(step, snapshot);
 	}
 	return { next: "undo-finish" };
 }

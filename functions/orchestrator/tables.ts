@@ -1,4 +1,5 @@
 import type { RunKind } from "#schemas/run.ts";
+import { collectVaultRun } from "./collect-vault.ts";
 import { deleteSnapshotRun } from "./delete-snapshot.ts";
 import { restoreRun } from "./restore.ts";
 import { snapshotRun } from "./snapshot.ts";
@@ -8,4 +9,5 @@ export const tables: Readonly<Record<RunKind, RunTable>> = {
 	snapshot: snapshotRun,
 	restore: restoreRun,
 	"delete-snapshot": deleteSnapshotRun,
+	"collect-vault": collectVaultRun,
 };

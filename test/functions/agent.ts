@@ -8,6 +8,9 @@ export type ScriptedVault = {
 	roots: Map<string, unknown>;
 	backups: BackupInstance[];
 	restored: Map<string, RestoreInstance>;
+	collections: number;
+	/** Collections that find a running backup in their way. */
+	collectionsWait: number;
 };
 
 export const emptyVault = (): ScriptedVault => ({
@@ -15,6 +18,8 @@ export const emptyVault = (): ScriptedVault => ({
 	roots: new Map(),
 	backups: [],
 	restored: new Map(),
+	collections: 0,
+	collectionsWait: 0,
 });
 
 export type Sync = (host: string, body: unknown) => Promise<SyncResponse>;
@@ -68,6 +73,11 @@ export class ScriptedAgent {
 		return answer;
 	}
 
+	#collected() {
+		if (this.vault.collectionsWait-- > 0) return { state: "waiting", deleted_packs: 0, deleted_bytes: 0 };
+		return { state: "done", deleted_packs: 1, deleted_bytes: 7 };
+	}
+
 	#work(job: ClaimedJob): JobReport {
 		const { payload } = job;
 		if (payload.kind === "backup-instance") this.vault.sessions.add(payload.snapshot_id);
@@ -85,6 +95,9 @@ export class ScriptedAgent {
 				this.vault.roots.delete(payload.snapshot_id);
 				this.vault.sessions.delete(payload.snapshot_id);
 				break;
+			case "collect-vault":
+				this.vault.collections++;
+				return report(job, { state: "done", result: this.#collected() });
 			case "restore-instance":
 				this.vault.restored.set(payload.instance_id, payload);
 				break;

@@ -94,6 +94,7 @@ export async function openHouse(hosts = ["compute-1"]): Promise<House> {
 			OS_INTERFACE: "public",
 			HOLDFAST_JOB_LEASE_SECONDS: "60",
 			HOLDFAST_SYNC_SECONDS: "5",
+			HOLDFAST_COLLECT_SECONDS: "60",
 		},
 		server: async ({ volumes = [], running = false, name = `vm-${randomUUID().slice(0, 8)}` } = {}) => {
 			const { id } = await cloud.seedServer({ name, project: "demo", flavor: "m1.nano", imageId, network: "demo-net" });

@@ -1,5 +1,6 @@
 import type { JobPayload } from "#schemas/job.ts";
 import { backupInstance } from "./backup-instance.ts";
+import { collectVault } from "./collect-vault.ts";
 import { commitSnapshot } from "./commit-snapshot.ts";
 import type { JobRun } from "./context.ts";
 import { deleteSnapshot } from "./delete-snapshot.ts";
@@ -14,6 +15,8 @@ export const runJob = (payload: JobPayload, run: JobRun): Promise<unknown> => {
 			return restoreInstance(payload, run);
 		case "commit-snapshot":
 			return commitSnapshot(payload, run);
+		case "collect-vault":
+			return collectVault(payload, run);
 		case "delete-snapshot":
 			return deleteSnapshot(payload, run);
 	}
