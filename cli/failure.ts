@@ -1,4 +1,5 @@
 import { isOpenStackError } from "#openstack/error.ts";
+import { isVaultError } from "#vault/errors.ts";
 
 /** What scripts can tell apart. 130 comes from the shell's convention for Ctrl-C. */
 export const exitCodes = { ok: 0, failed: 1, usage: 2, notFound: 3, interrupted: 130 } as const;
@@ -19,6 +20,10 @@ export const usage = (message: string): Failure => new Failure(message, exitCode
 /** The sentence of whatever was thrown, with the request id where a service answered, and the exit code. */
 export const asFailure = (error: unknown): Failure => {
 	if (error instanceof Failure) return error;
+	if (isVaultError(error)) {
+		const exitCode = { NOT_FOUND: exitCodes.notFound, BAD_ARGUMENT: exitCodes.usage }[error.code as string];
+		return new Failure(error.message, exitCode ?? exitCodes.failed, { cause: error });
+	}
 	if (!isOpenStackError(error)) {
 		const said = error instanceof Error ? error.message : String(error);
 		return new Failure(`Something went wrong in the command line itself: ${said}`, exitCodes.failed, { cause: error });

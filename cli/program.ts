@@ -12,6 +12,15 @@ import { snapshotCancel } from "./snapshot/cancel.ts";
 import { snapshotDelete } from "./snapshot/delete.ts";
 import { snapshotList } from "./snapshot/list.ts";
 import { snapshotShow } from "./snapshot/show.ts";
+import { vaultBackup } from "./vault/backup.ts";
+import { vaultDelete } from "./vault/delete.ts";
+import { vaultGc } from "./vault/gc.ts";
+import { vaultInit } from "./vault/init.ts";
+import { vaultRotateKey } from "./vault/key.ts";
+import { vaultRestore } from "./vault/restore.ts";
+import { vaultSnapshots } from "./vault/snapshots.ts";
+import { vaultStats } from "./vault/stats.ts";
+import { vaultVerify } from "./vault/verify.ts";
 import { workloadCreate } from "./workload/create.ts";
 import { workloadDelete } from "./workload/delete.ts";
 import { workloadList } from "./workload/list.ts";
@@ -33,6 +42,13 @@ const objects: Record<string, { summary: string; verbs: ((cli: Cli, parent: Comm
 		verbs: [restoreCreate, restoreList, restoreShow, restoreCancel, restoreDelete],
 	},
 	agent: { summary: "datamover agents on the compute hosts", verbs: [agentList] },
+	vault: {
+		summary: "backup targets themselves, without any service",
+		verbs: [
+			...[vaultInit, vaultBackup, vaultSnapshots, vaultRestore, vaultDelete],
+			...[vaultGc, vaultVerify, vaultStats, vaultRotateKey],
+		],
+	},
 };
 
 const epilogue = `
