@@ -16,6 +16,8 @@ export const BackupInstance = Type.Object({
 	/** Also the vault session that the commit ends. */
 	snapshot_id: Uuid,
 	instance_id: Uuid,
+	/** Whether it ran when the job was queued. The agent looks again. */
+	running: Type.Boolean(),
 	disks: Type.Array(
 		Type.Object({
 			disk_id: Type.String(),

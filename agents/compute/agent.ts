@@ -4,10 +4,13 @@ import { divideMemory } from "./budget.ts";
 import type { Config } from "./config.ts";
 import { holdJobs } from "./held.ts";
 import { openJournal } from "./journal.ts";
+import { sweepScratch } from "./libvirt/scratch.ts";
+import { newVirsh } from "./libvirt/virsh.ts";
 import { lockState } from "./lock.ts";
 import type { Log } from "./log.ts";
 import { type Api, newWake, syncLoop } from "./loop.ts";
 import { openChildren } from "./qemu/children.ts";
+import type { Hypervisor } from "./sources/libvirt-backup.ts";
 import { newThrottle } from "./throttle.ts";
 import { newVaults } from "./vaults.ts";
 import { version } from "./version.ts";
@@ -37,6 +40,11 @@ export const runAgent = async (options: AgentOptions): Promise<void> => {
 	try {
 		const { children, swept } = await openChildren(config.statePath);
 		if (swept > 0) log("processes of an earlier agent were ended", { count: swept });
+		const hypervisor = hypervisorOf(config);
+		if (hypervisor !== undefined) {
+			const left = await sweepScratch(hypervisor.scratch, hypervisor.virsh);
+			if (left > 0) log("backups of running instances that an earlier agent left were ended", { count: left });
+		}
 		const journal = await openJournal(join(config.statePath, "jobs"), {
 			now,
 			onDamaged: (file, reason) => log("a journal file cannot be read and was set aside", { file, reason }),
@@ -47,6 +55,7 @@ export const runAgent = async (options: AgentOptions): Promise<void> => {
 			host: {
 				folders: config,
 				children,
+				hypervisor,
 				vaults: newVaults(config.targets, memory.vaultBytes),
 				memory,
 				throttle: newThrottle(config.bandwidthMibPerS, clock),
@@ -64,3 +73,8 @@ export const runAgent = async (options: AgentOptions): Promise<void> => {
 		await unlock();
 	}
 };
+
+const hypervisorOf = ({ libvirtUri, scratchPath, scratchPercent }: Config): Hypervisor | undefined =>
+	libvirtUri === undefined
+		? undefined
+		: { virsh: newVirsh(libvirtUri), scratch: { path: scratchPath, percent: scratchPercent } };

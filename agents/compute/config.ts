@@ -13,6 +13,12 @@ export type Config = {
 	statePath: string;
 	instancesPath: string;
 	mountPointBase: string;
+	/** Where libvirt listens; undefined: this agent protects stopped instances only. */
+	libvirtUri: string | undefined;
+	/** Holds what running guests overwrite during their backups. */
+	scratchPath: string;
+	/** Of the disks' files, how much space must be free there before a backup begins. */
+	scratchPercent: number;
 	targets: Record<string, TargetConfig>;
 	/** Jobs at a time. */
 	slots: number;
@@ -27,6 +33,9 @@ const defaults = {
 	statePath: "/var/lib/holdfast/agent",
 	instancesPath: "/var/lib/nova/instances",
 	mountPointBase: "/var/lib/nova/mnt",
+	libvirtUri: "qemu:///system",
+	scratchPath: "/var/lib/holdfast/scratch",
+	scratchPercent: 20,
 	slots: 2,
 	memoryMib: 256,
 } as const;
@@ -37,12 +46,16 @@ const mostMibPerS = 1024 * 1024;
 /** Checks parsed YAML and the `OS_*` environment. Throws `BadOption` with the first thing that is wrong. */
 export const readConfig = (source: unknown, environment: Record<string, string | undefined>): Config => {
 	const options = readOptions(source, "");
+	const libvirtUri = options.text("libvirt_uri") ?? defaults.libvirtUri;
 	const slots = options.integer("slots", { least: 1, most: mostSlots, otherwise: defaults.slots });
 	const config: Config = {
 		host: options.text("host") ?? hostname(),
 		statePath: options.path("state_path") ?? defaults.statePath,
 		instancesPath: options.path("instances_path") ?? defaults.instancesPath,
 		mountPointBase: options.path("mount_point_base") ?? defaults.mountPointBase,
+		libvirtUri: libvirtUri === "none" ? undefined : libvirtUri,
+		scratchPath: options.path("scratch_path") ?? defaults.scratchPath,
+		scratchPercent: options.integer("scratch_percent", { least: 1, most: 100, otherwise: defaults.scratchPercent }),
 		targets: readTargets(options.take("targets")),
 		slots,
 		memoryMib: options.integer("memory_mib", {

@@ -53,6 +53,17 @@ export const agentErrors = {
 		false,
 		(a) => `The disk ${a.path} has ${a.has} bytes and the snapshot needs ${a.needs}: restore to a larger disk.`,
 	),
+	INSTANCE_RUNNING: row(
+		false,
+		(a) =>
+			`The instance ${a.id} is running and this agent has no libvirt to read its disks at one instant: set libvirt_uri, or stop the instance.`,
+	),
+	LIBVIRT_FAILED: row(true, (a) => `libvirt did not do it: ${a.reason}.`),
+	SCRATCH_FULL: row(
+		false,
+		(a) =>
+			`The scratch folder ${a.path} has ${a.has} bytes free and a backup of this running instance needs ${a.needs}: free some, or move scratch_path.`,
+	),
 	CREDENTIALS_FILE: row(false, (a) => `The credentials file ${a.path} cannot be used: ${a.reason}.`),
 	QEMU_MISSING: row(
 		false,

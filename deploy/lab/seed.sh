@@ -7,6 +7,7 @@ os image show lab-guest -f value -c id >/dev/null ||
   os image create lab-guest --public --disk-format qcow2 --container-format bare --property hw_qemu_guest_agent=yes \
     --file "$LAB/guest/lab-guest.qcow2" >/dev/null || die "the image cannot be made"
 os flavor show m1.lab -f value -c id >/dev/null || os flavor create m1.lab --ram 192 --vcpus 1 --disk 1 >/dev/null
+os flavor show m1.lab2 -f value -c id >/dev/null || os flavor create m1.lab2 --ram 256 --vcpus 1 --disk 1 >/dev/null
 os network show lab-net -f value -c id >/dev/null || os network create lab-net --share >/dev/null
 os subnet show lab-subnet -f value -c id >/dev/null ||
   os subnet create lab-subnet --network lab-net --subnet-range 10.77.0.0/24 >/dev/null

@@ -58,7 +58,7 @@ async function captureInstance(
 	flavors: readonly Flavor[],
 	previous: SnapshotDocument | null,
 ): Promise<Captured> {
-	mustBeStopped(server);
+	mustBeReadable(server);
 	const instance = await describeInstance(session, server, flavors);
 	const located = await locateDisks(session, server);
 	if (located.length === 0) throw new CannotDo(`Instance ${server.name} has no disk; take it out of the workload.`);
@@ -76,12 +76,13 @@ async function captureInstance(
 	return { instance, entry: { id, name, host: hostOf(server), snapshot_type: builds ? "incremental" : "full", disks } };
 }
 
-/** A disk that a guest writes to while it is read would be of no moment at all. */
-function mustBeStopped({ name, status }: Server): void {
-	if (status === "SHUTOFF") return;
-	const how = status === "ACTIVE" ? "running" : status.toLowerCase();
-	throw new CannotDo(`Instance ${name} is ${how}; this version protects stopped instances only: stop it first.`);
+/** Running instances are read through their hypervisor; in a state between, there is no moment to speak of. */
+function mustBeReadable({ name, status }: Server): void {
+	if (["SHUTOFF", "ACTIVE", "PAUSED"].includes(status)) return;
+	throw new CannotDo(`Instance ${name} is ${status.toLowerCase()}; only running and stopped instances are protected.`);
 }
+
+export const isRunning = ({ status }: Server): boolean => status !== "SHUTOFF";
 
 async function metadataOf(
 	session: Session,

@@ -3,6 +3,7 @@ import type { SnapshotDocument, SnapshotInstance } from "#schemas/snapshot.ts";
 import { validate } from "#schemas/validate.ts";
 import { moveSnapshot, newestIntact, readSnapshot } from "#store/snapshots.ts";
 import { baseOf } from "./base.ts";
+import { isRunning } from "./capture.ts";
 import { readServer } from "./describe.ts";
 import { backgroundSession } from "./identity.ts";
 import { hostOf, locateDisks } from "./locate.ts";
@@ -53,7 +54,13 @@ async function queueBackups(step: Step, snapshot: SnapshotDocument, known: Reado
 			return { disk_id, device, locator, base };
 		});
 		const place = { target_id: snapshot.target_id, project_id: run.project_id, snapshot_id: snapshot._id };
-		const payload = { kind: "backup-instance", ...place, instance_id: instance.id, disks } as const;
+		const payload = {
+			kind: "backup-instance",
+			...place,
+			instance_id: instance.id,
+			running: isRunning(server),
+			disks,
+		} as const;
 		await queue(step, { _id, host: hostOf(server), payload });
 	}
 }

@@ -113,6 +113,7 @@ export const openLab = async (t: Pick<ExecutionContext, "teardown">) => {
 			return {
 				folders: lab.folders,
 				children,
+				hypervisor: undefined,
 				vaults: newVaults(lab.targets, memory.vaultBytes),
 				memory,
 				throttle: newThrottle(options.mibPerSecond, () => performance.now()),
@@ -156,6 +157,7 @@ export const backupJob = (
 	kind: "backup-instance",
 	snapshot_id,
 	instance_id,
+	running: false,
 	disks: disks.map(({ locator, base = null }, at) => {
 		const letter = String.fromCharCode("a".charCodeAt(0) + at);
 		return { disk_id: `disk-${at}`, device: `vd${letter}`, locator, base };

@@ -262,12 +262,20 @@ test.serial("Keystone out of reach is the cloud's fault, not the caller's", asyn
 	t.is(fault(answer)[0], "serviceUnavailable");
 });
 
-test.serial("a running instance is refused with what to do, and the workload is free again", async (t) => {
-	const { body } = await create(bodyOf(await house.server({ running: true })));
-	const path = `/workloads/${body.workload.id}`;
-	const { body: taken } = await stage.ask("POST", path);
-	await stage.settle([], async () => (await stage.ask("GET", path)).body.workload.status === "available");
-	const { snapshot } = (await stage.ask("GET", `/snapshots/${taken.snapshot.id}`)).body;
-	t.is(snapshot.status, "error");
-	t.regex(snapshot.error_msg, /is running; this version protects stopped instances only: stop it first/);
-});
+test.serial(
+	"a running instance is for its host's agent to read, and one that it cannot read says what to do",
+	async (t) => {
+		const { body } = await create(bodyOf(await house.server({ running: true })));
+		const path = `/workloads/${body.workload.id}`;
+		const agent = stage.agent();
+		const sentence = "The instance is running and this agent has no libvirt.";
+		agent.fail = (payload) =>
+			payload.kind === "backup-instance" && payload.running
+				? { code: "INSTANCE_RUNNING", message: sentence, retryable: false }
+				: undefined;
+		const { body: taken } = await stage.ask("POST", path);
+		await stage.settle([agent], async () => (await stage.ask("GET", path)).body.workload.status === "available");
+		const { snapshot } = (await stage.ask("GET", `/snapshots/${taken.snapshot.id}`)).body;
+		t.like(snapshot, { status: "error", error_msg: sentence });
+	},
+);

@@ -1,6 +1,8 @@
 import type { BackupInstance, BackupResult } from "#schemas/job.ts";
 import { isVaultError } from "#vault/errors.ts";
 import type { DiskWriter, Vault, VaultWriter } from "#vault/vault.ts";
+import { AgentError } from "../errors.ts";
+import { openLiveSources, runsHere } from "../sources/libvirt-backup.ts";
 import { openImageSource } from "../sources/qemu-nbd.ts";
 import type { DiskSource } from "../sources/source.ts";
 import { backupDisk } from "./backup-disk.ts";
@@ -9,7 +11,33 @@ import type { DiskCounters, JobRun } from "./context.ts";
 type Disk = BackupInstance["disks"][number];
 type Opened = { disk: Disk; source: DiskSource };
 
-const openAll = async (disks: readonly Disk[], { host, signal }: JobRun): Promise<Opened[]> => {
+/**
+ * A running instance is read through its own QEMU, a stopped one through its files. Which of the two it is, is asked now:
+ * it may have been started or stopped since the job was queued.
+ */
+const openAll = async (
+	{ instance_id, running, disks }: BackupInstance,
+	run: JobRun,
+	warn: (sentence: string) => void,
+): Promise<Opened[]> => {
+	const { hypervisor, folders } = run.host;
+	if (hypervisor === undefined) {
+		if (running) throw new AgentError("INSTANCE_RUNNING", { id: instance_id });
+		return openImages(disks, run);
+	}
+	// Without virsh, a host of stopped instances is as good as any.
+	const live = await runsHere(hypervisor, instance_id).catch((error: unknown) => {
+		if (running) throw error;
+		return false;
+	});
+	if (!live) return openImages(disks, run);
+	const locators = disks.map(({ locator }) => locator);
+	const { sources, warnings } = await openLiveSources(instance_id, locators, { folders, hypervisor });
+	for (const sentence of warnings) warn(sentence);
+	return disks.map((disk, i) => ({ disk, source: sources[i] as DiskSource }));
+};
+
+const openImages = async (disks: readonly Disk[], { host, signal }: JobRun): Promise<Opened[]> => {
 	const opened: Opened[] = [];
 	try {
 		for (const disk of disks) {
@@ -47,16 +75,17 @@ const openDisk = async (
 const noCounters: DiskCounters = { read: 0, sent: 0, stored: 0 };
 
 /**
- * Reads all disks of a stopped instance and writes them to the vault. Every disk is open, and so locked against a
- * start of the instance, before the first is read.
+ * Reads all disks of an instance as they were at one instant and writes them to the vault. Every disk is open before the
+ * first is read: a stopped instance is so locked against a start, a running one is under a backup job.
  */
 export const backupInstance = async (job: BackupInstance, run: JobRun): Promise<BackupResult> => {
-	const opened = await openAll(job.disks, run);
+	const warnings: string[] = [];
+	const opened = await openAll(job, run, (sentence) => warnings.push(sentence));
 	// A source that hangs would hold an abort up: its process is ended at once, and the read fails.
 	const letGo = (): void => void closeAll(opened);
 	run.signal.addEventListener("abort", letGo, { once: true });
 	try {
-		return await run.host.vaults.withVault(job, (vault) => writeDisks(job, run, vault, opened));
+		return await run.host.vaults.withVault(job, (vault) => writeDisks(job, run, vault, opened, warnings));
 	} finally {
 		run.signal.removeEventListener("abort", letGo);
 		await closeAll(opened);
@@ -68,10 +97,10 @@ const writeDisks = async (
 	run: JobRun,
 	vault: Vault,
 	opened: readonly Opened[],
+	warnings: string[],
 ): Promise<BackupResult> => {
 	const counters: Record<string, DiskCounters> = {};
 	for (const { disk } of opened) counters[disk.disk_id] = { ...(run.earlier.counters[disk.disk_id] ?? noCounters) };
-	const warnings: string[] = [];
 	const totalBytes = opened.reduce((sum, { source }) => sum + source.sizeBytes, 0);
 	let doneBytes = 0;
 	/** What `stats` showed when the counters of the disk under way were last brought up to date. */

@@ -3,6 +3,7 @@ import type { MemoryShare } from "../budget.ts";
 import type { DiskFolders } from "../disks/locate.ts";
 import type { Log } from "../log.ts";
 import type { Children } from "../qemu/children.ts";
+import type { Hypervisor } from "../sources/libvirt-backup.ts";
 import type { Throttle } from "../throttle.ts";
 import type { Vaults } from "../vaults.ts";
 
@@ -10,6 +11,8 @@ import type { Vaults } from "../vaults.ts";
 export type Host = {
 	folders: DiskFolders;
 	children: Children;
+	/** What runs instances here; undefined where this agent only reads stopped ones. */
+	hypervisor: Hypervisor | undefined;
 	vaults: Vaults;
 	memory: MemoryShare;
 	throttle: Throttle;
