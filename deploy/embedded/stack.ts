@@ -18,6 +18,11 @@ export type StackOptions = {
 	dataFolder: string;
 	/** 0 takes free ports. */
 	ports: { cloud: number; openwhisk: number; workloads: number; datamover: number };
+	/**
+	 * A cloud that is there, in place of the demo cloud. It must have the users `holdfast` (admin in `service` and in each
+	 * protected project) and `agent` (role `service` in `service`), with the passwords of the demo cloud's.
+	 */
+	cloud?: { authUrl: string; admin: Session; computeHost: string; instancesPath: string; mountPointBase: string };
 	/** A MongoDB to use; without one the embedded document store is started. */
 	mongodbUri?: string | undefined;
 	/** How often a busy agent reports, and how long a lease lasts without a report. */
@@ -156,9 +161,16 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
 			const store = await start("store", "platform/mongo/main.ts", ["--data", at("store"), "--socket", socket]);
 			return store.ready.uri as string;
 		};
+		const startDemoCloud = async (): Promise<NonNullable<StackOptions["cloud"]>> => {
+			const demo = await start("cloud", "test/cloud/main.ts", ["--data", at("cloud"), "--port", String(ports.cloud)]);
+			const url = demo.ready.authUrl as string;
+			const hostFolder = at("cloud", "hosts", computeHost);
+			const folders = { instancesPath: join(hostFolder, "instances"), mountPointBase: join(hostFolder, "mnt") };
+			return { authUrl: url, admin: adminSession(url), computeHost, ...folders };
+		};
 		const mongodbUri = options.mongodbUri ?? (await startStore());
-		const cloud = await start("cloud", "test/cloud/main.ts", ["--data", at("cloud"), "--port", String(ports.cloud)]);
-		const authUrl = cloud.ready.authUrl as string;
+		const cloud = options.cloud ?? (await startDemoCloud());
+		const { authUrl } = cloud;
 		const openwhisk = await start(
 			"openwhisk",
 			"platform/openwhisk/main.ts",
@@ -197,21 +209,21 @@ export const startStack = async (options: StackOptions): Promise<Stack> => {
 			},
 		);
 		const workloadsUrl = gateway.ready.workloads as string;
-		await registerEndpoints(adminSession(authUrl), {
+		await registerEndpoints(cloud.admin, {
 			region: "RegionOne",
 			urls: { workloads: workloadsUrl, datamover: gateway.ready.datamover as string },
 		});
 		await start("tick", "triggers/main.ts", ["--apihost", apihost, "--auth-file", secrets.openwhiskAuthFile]);
 
 		const agentConfig = at("agent.yaml");
-		const hostFolder = at("cloud", "hosts", computeHost);
 		writeFileSync(
 			agentConfig,
 			stringify({
-				host: computeHost,
+				host: cloud.computeHost,
 				state_path: at("agent"),
-				instances_path: join(hostFolder, "instances"),
-				mount_point_base: join(hostFolder, "mnt"),
+				scratch_path: at("scratch"),
+				instances_path: cloud.instancesPath,
+				mount_point_base: cloud.mountPointBase,
 				// On one machine the target is a folder like any other.
 				targets: {
 					[targetId]: { type: "file", path: at("target"), key_file: secrets.vaultKeyFile, mounted_only: false },
