@@ -4,7 +4,6 @@ import { createReadStream, mkdtempSync, rmSync } from "node:fs";
 import { open, readdir, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import test from "ava";
 import { divideMemory } from "#agents/compute/budget.ts";
@@ -23,6 +22,7 @@ import type { BackupInstance, BackupResult } from "#schemas/job.ts";
 import { createKeyFile, keyFromFile } from "#vault/keys.ts";
 import { openVault } from "#vault/open.ts";
 import { fileTarget } from "#vault/targets/file.ts";
+import { guestAnswers, inGuest } from "./guest.ts";
 
 /**
  * Running instances of a real Nova, in the lab (deploy/lab): `npm run test:cloud`. The guest is the lab's own, with a
@@ -57,30 +57,7 @@ const session = () =>
 const until = (status: string) =>
 	waitForStatus(() => getServer(session(), serverId), [status], { what: serverId, timeoutMs: 180_000, pollMs: 500 });
 
-/** Runs a shell command in the guest through its agent. */
-async function inGuest(command: string): Promise<string> {
-	const exec = { execute: "guest-exec", arguments: { path: "/bin/sh", arg: ["-c", command], "capture-output": true } };
-	const agent = async (request: object) =>
-		JSON.parse(await virsh(["qemu-agent-command", serverId, JSON.stringify(request), "--timeout", "20"])).return;
-	const { pid } = await agent(exec);
-	for (;;) {
-		const status = await agent({ execute: "guest-exec-status", arguments: { pid } });
-		if (status.exited) return Buffer.from(status["out-data"] ?? "", "base64").toString();
-		await sleep(100);
-	}
-}
-
-async function guestAgentAnswers(): Promise<void> {
-	for (let i = 0; i < 240; i++) {
-		const answers = await inGuest("true").then(
-			() => true,
-			() => false,
-		);
-		if (answers) return;
-		await sleep(500);
-	}
-	throw new Error("The guest's agent does not answer.");
-}
+const guest = (command: string) => inGuest(serverId, command);
 
 test.before(async () => {
 	if (!there) return;
@@ -107,7 +84,7 @@ test.before(async () => {
 	});
 	serverId = id;
 	await until("ACTIVE");
-	await guestAgentAnswers();
+	await guestAnswers(serverId);
 });
 
 test.after.always(async () => {
@@ -175,18 +152,18 @@ const sha256 = (path: string) =>
 inLab(
 	"a running instance is read at one instant while its guest writes, and what was stored is in the file system",
 	async (t) => {
-		await inGuest("echo before > /data/marker; sync");
+		await guest("echo before > /data/marker; sync");
 		// A clock in the guest: no gap may be longer than two seconds.
-		await inGuest("(while :; do cut -d' ' -f1 /proc/uptime >> /run/clock; sleep 0.2; done) >/dev/null 2>&1 &");
-		await inGuest(
+		await guest("(while :; do cut -d' ' -f1 /proc/uptime >> /run/clock; sleep 0.2; done) >/dev/null 2>&1 &");
+		await guest(
 			"(i=0; while [ $i -lt 200 ]; do dd if=/dev/urandom of=/data/noise bs=64k count=8 conv=fsync 2>/dev/null; i=$((i+1)); done) >/dev/null 2>&1 &",
 		);
 		const full = await backUp(null);
 		t.deepEqual(full.warnings, [], "the guest held its writes back");
-		await inGuest("echo after > /data/marker; sync");
+		await guest("echo after > /data/marker; sync");
 		const next = await backUp(full.disks[0]?.manifest ?? null);
 		t.true((next.disks[0]?.stored_bytes ?? 0) < (full.disks[0]?.stored_bytes ?? 0));
-		const clock = (await inGuest("cat /run/clock")).trim().split("\n").map(Number);
+		const clock = (await guest("cat /run/clock")).trim().split("\n").map(Number);
 		const gaps = clock.slice(1).map((at, i) => at - (clock[i] as number));
 		t.log(`${clock.length} ticks, longest gap ${Math.max(...gaps)} s`);
 		t.true(Math.max(...gaps) <= 2);
@@ -219,7 +196,7 @@ inLab("what is stored equals an independent copy of the same instant", async (t)
 	const socket = join(scratch.path, serverId, "nbd.sock");
 	const copy = join(folder, "copy.raw");
 	await run("nbdcopy", [`nbd+unix:///vda?socket=${socket}`, copy]);
-	await inGuest("dd if=/dev/urandom of=/data/later bs=64k count=20 conv=fsync 2>/dev/null");
+	await guest("dd if=/dev/urandom of=/data/later bs=64k count=20 conv=fsync 2>/dev/null");
 	const ours = join(folder, "ours.raw");
 	const [source] = live.sources;
 	const file = await open(ours, "w");
@@ -266,7 +243,7 @@ setInterval(() => {}, 1000);
 		victim.kill("SIGKILL");
 		await new Promise((resolve) => victim.once("exit", resolve));
 		t.is(await sweepScratch(scratch, virsh), 1);
-		t.is((await inGuest("echo alive > /data/alive; sync; cat /data/alive")).trim(), "alive");
+		t.is((await guest("echo alive > /data/alive; sync; cat /data/alive")).trim(), "alive");
 		t.deepEqual(await readdir(scratch.path), []);
 		t.is((await backUp(null)).warnings.length, 0, "the next backup works");
 	}
@@ -281,8 +258,8 @@ inLab("Nova stops, starts and deletes the instance as ever, and a stopped one is
 	t.deepEqual(stopped.warnings, []);
 	await startServer(session(), serverId);
 	await until("ACTIVE");
-	await guestAgentAnswers();
+	await guestAnswers(serverId);
 	const running = await backUp(stopped.disks[0]?.manifest ?? null);
 	t.deepEqual(running.warnings, []);
-	t.is((await inGuest("cat /data/marker")).trim(), "after");
+	t.is((await guest("cat /data/marker")).trim(), "after");
 });

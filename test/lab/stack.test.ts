@@ -2,15 +2,14 @@ import { execFile } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import test from "ava";
-import { newVirsh } from "#agents/compute/libvirt/virsh.ts";
 import { type Stack, startStack, userEnvironment, userSession } from "#deploy/embedded/stack.ts";
 import { createServer, deleteServer, getServer } from "#openstack/nova.ts";
 import { createSession, type Session } from "#openstack/session.ts";
 import { waitForGone, waitForStatus } from "#openstack/wait.ts";
+import { guestAnswers, inGuest } from "./guest.ts";
 
 /** All of Holdfast on a real cloud: Keystone's tokens and catalog, Nova, Neutron, Cinder, Glance, libvirt. */
 const { OS_AUTH_URL: authUrl, HOLDFAST_TEST_IMAGE, HOLDFAST_TEST_FLAVOR, HOLDFAST_TEST_NETWORK, LAB } = process.env;
@@ -21,7 +20,6 @@ if (!there) test("the lab is not up: start it with `npm run lab:up`, then `npm r
 
 const run = promisify(execFile);
 const bin = fileURLToPath(new URL("../../bin/holdfast", import.meta.url));
-const virsh = newVirsh("qemu:///system");
 const folder = mkdtempSync(join(tmpdir(), "holdfast-lab-stack-"));
 // The guest's QEMU reaches its scratch folder through it.
 chmodSync(folder, 0o711);
@@ -72,28 +70,6 @@ test.after.always(async () => {
 	rmSync(folder, { recursive: true, force: true });
 });
 
-const guestAgent = async (id: string, command: string): Promise<string> => {
-	const exec = { execute: "guest-exec", arguments: { path: "/bin/sh", arg: ["-c", command], "capture-output": true } };
-	for (let i = 0; i < 240; i++) {
-		try {
-			const ask = async (request: object) =>
-				JSON.parse(await virsh(["qemu-agent-command", id, JSON.stringify(request), "--timeout", "20"])).return;
-			const { pid } = await ask(exec);
-			for (;;) {
-				const status = await ask({ execute: "guest-exec-status", arguments: { pid } });
-				if (status.exited)
-					return Buffer.from(status["out-data"] ?? "", "base64")
-						.toString()
-						.trim();
-				await sleep(100);
-			}
-		} catch {
-			await sleep(500);
-		}
-	}
-	throw new Error("The guest's agent does not answer.");
-};
-
 inLab(
 	"a tenant protects a running instance with one command and gets it back, with what the guest had written",
 	async (t) => {
@@ -105,12 +81,13 @@ inLab(
 		});
 		servers.add(id);
 		await waitForStatus(() => getServer(tenant(), id), ["ACTIVE"], { what: id, timeoutMs: 180_000, pollMs: 500 });
-		await guestAgent(id, "echo first > /data/said; sync");
+		await guestAnswers(id);
+		await inGuest(id, "echo first > /data/said; sync");
 
 		const workload = await holdfast("workload", "create", "lab", "--instance", "protected", "-f", "value", "-c", "id");
 		const take = async () => holdfast("workload", "snapshot", workload, "--wait", "-f", "json");
 		t.like(JSON.parse(await take()), { status: "available" });
-		await guestAgent(id, "echo second > /data/said; sync");
+		await inGuest(id, "echo second > /data/said; sync");
 		const snapshot = JSON.parse(await take());
 		t.like(snapshot, { status: "available", error_msg: null });
 		t.log(JSON.stringify(snapshot));
@@ -121,8 +98,9 @@ inLab(
 		const [instance] = restore.instances;
 		servers.add(instance.id);
 		t.not(instance.id, id);
-		t.is(await guestAgent(instance.id, "cat /data/said"), "second");
-		t.is(await guestAgent(id, "cat /data/said"), "second", "the original has gone on");
+		await guestAnswers(instance.id);
+		t.is(await inGuest(instance.id, "cat /data/said"), "second");
+		t.is(await inGuest(id, "cat /data/said"), "second", "the original has gone on");
 	},
 );
 
