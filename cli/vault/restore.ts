@@ -31,7 +31,7 @@ export const vaultRestore = (cli: Cli, parent: Command): void => {
 				const reading = await vault.reading();
 				try {
 					const { manifest } = pickDisk(await vault.readRoot(snapshotId), options.disk);
-					await restore(cli, vault, await vault.disk(manifest), file, options.force ?? false);
+					await restoreDisk(cli, vault, await vault.disk(manifest), file, options.force ?? false);
 				} finally {
 					await reading.end();
 				}
@@ -51,7 +51,14 @@ export const pickDisk = ({ snapshotId, instances }: SnapshotRoot, wanted: string
 	throw usage(`Say which disk of ${snapshotId} with --disk; there are: ${names}.`);
 };
 
-const restore = async (cli: Cli, vault: Vault, disk: DiskReader, path: string, force: boolean): Promise<void> => {
+/** Writes a disk to a sparse raw file or a block device, several chunks at a time, and makes it durable. */
+export const restoreDisk = async (
+	cli: Cli,
+	vault: Vault,
+	disk: DiskReader,
+	path: string,
+	force: boolean,
+): Promise<void> => {
 	const handle = await openFor(path, force);
 	const progress = createProgress(cli.stderr, () => performance.now());
 	let written = 0;
