@@ -76,8 +76,8 @@ const rawImage = (path: string, handle: FileHandle, sizeBytes: number): Image =>
 
 type MapEntry = { start: number; length: number; data: boolean; zero: boolean };
 
-/** A block device has no size of its own in `stat`. */
-const sizeOf = async (handle: FileHandle, path: string): Promise<number> => {
+/** In bytes, of a file or of a block device, which has no size of its own in `stat`. */
+export const sizeOf = async (handle: FileHandle, path: string): Promise<number> => {
 	const info = await handle.stat();
 	if (info.isFile()) return info.size;
 	const { stdout } = await run("blockdev", ["--getsize64", path], { timeout: longestMs });

@@ -113,7 +113,7 @@ test("a qcow2 image is read with what it is based on, and its holes are known", 
 });
 
 test("damage is listed with what it means, and ends with exit code 1", async (t) => {
-	const { vault, json, at } = bench(t);
+	const { vault, json, at, folder } = bench(t);
 	await vault("init");
 	await image(at("d.raw"), 2 * mib, [[mib, randomBytes(mib)]]);
 	const { Snapshot } = await json("backup", "d.raw");
@@ -133,6 +133,7 @@ test("damage is listed with what it means, and ends with exit code 1", async (t)
 	const refused = await vault("restore", Snapshot, "x.raw");
 	t.is(refused.code, 1);
 	t.regex(refused.stderr, /is damaged/);
+	t.deepEqual((await readdir(folder)).sort(), ["d.raw", "key", "target"], "no half disk is left");
 });
 
 test("what is wrong is said in one sentence, with an exit code that scripts can tell", async (t) => {
