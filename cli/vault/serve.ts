@@ -37,6 +37,8 @@ export const vaultServe = (cli: Cli, parent: Command): void => {
 					import("#nbd/server/server.ts"),
 					import("./exports.ts"),
 				]);
+				// From here on a signal ends it in order, so that it leaves no session behind.
+				const interrupted = Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
 				// Kept from collections as long as somebody may read.
 				const reading = await vault.reading();
 				try {
@@ -48,7 +50,6 @@ export const vaultServe = (cli: Cli, parent: Command): void => {
 						throw new Failure(cause.message, undefined, { cause });
 					});
 					try {
-						const interrupted = Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
 						for await (const name of exports.names()) cli.stdout.write(`${uriOf(server.address, name)}\n`);
 						cli.stderr.write("Serving; interrupt to end.\n");
 						await interrupted;
