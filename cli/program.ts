@@ -14,10 +14,12 @@ import { snapshotList } from "./snapshot/list.ts";
 import { snapshotShow } from "./snapshot/show.ts";
 import { vaultBackup } from "./vault/backup.ts";
 import { vaultDelete } from "./vault/delete.ts";
+import { vaultExport } from "./vault/export.ts";
 import { vaultGc } from "./vault/gc.ts";
 import { vaultInit } from "./vault/init.ts";
 import { vaultRotateKey } from "./vault/key.ts";
 import { vaultRestore } from "./vault/restore.ts";
+import { vaultServe } from "./vault/serve.ts";
 import { vaultSnapshots } from "./vault/snapshots.ts";
 import { vaultStats } from "./vault/stats.ts";
 import { vaultVerify } from "./vault/verify.ts";
@@ -46,7 +48,7 @@ const objects: Record<string, { summary: string; verbs: ((cli: Cli, parent: Comm
 		summary: "backup targets themselves, without any service",
 		verbs: [
 			...[vaultInit, vaultBackup, vaultSnapshots, vaultRestore, vaultDelete],
-			...[vaultGc, vaultVerify, vaultStats, vaultRotateKey],
+			...[vaultExport, vaultServe, vaultGc, vaultVerify, vaultStats, vaultRotateKey],
 		],
 	},
 };

@@ -116,8 +116,11 @@ export type ManifestRef = {
 export type DiskReader = {
 	readonly sizeBytes: number;
 	readonly chunkBytes: number;
-	/** Runs of chunks in disk order, data and zero, that cover the disk. Memory is bounded by one leaf page. */
-	extents(): AsyncIterable<{ index: number; count: number; zero: boolean }>;
+	/**
+	 * Runs of chunks in disk order, data and zero, that cover the disk, or `count` chunks from `index` on. Memory is
+	 * bounded by one leaf page, and time by the range.
+	 */
+	extents(range?: { index: number; count: number }): AsyncIterable<{ index: number; count: number; zero: boolean }>;
 	/** The verified bytes of one chunk. Throws `VaultError` with code `DAMAGED` (object and reason) before a wrong byte is seen. */
 	read(index: number): Promise<Uint8Array>;
 };

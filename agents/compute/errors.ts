@@ -1,6 +1,6 @@
+import { isNbdError } from "#nbd/error.ts";
 import type { JobError } from "#schemas/job.ts";
 import { isVaultError, type VaultErrorCode } from "#vault/errors.ts";
-import { isNbdError } from "./nbd/error.ts";
 
 type About = Record<string, string | number>;
 type Row = {

@@ -1,5 +1,5 @@
 import type { DiskWriter, ManifestRef, VaultWriter } from "#vault/vault.ts";
-import { chunkRanges, dataExtents, type Extent, type Image } from "./image.ts";
+import { chunkRanges, type Extent, type Image } from "./image.ts";
 
 export type BackupImage = {
 	image: Image;
@@ -20,8 +20,7 @@ export const backupImage = async (writer: VaultWriter, options: BackupImage): Pr
 	const { image, chunkBytes, base, changed, progress } = options;
 	const { sizeBytes } = image;
 	const disk = await writer.disk({ sizeBytes, ...(base && { base }) });
-	const data = await dataExtents(image);
-	const wanted = chunkRanges(changed ?? data, chunkBytes, sizeBytes);
+	const wanted = chunkRanges(changed ?? (await image.dataExtents()), chunkBytes, sizeBytes);
 	const chunks = Math.ceil(sizeBytes / chunkBytes);
 	if (base !== undefined && changed === undefined) await zeroBetween(disk, wanted, chunks);
 	const spans = spansOf(wanted, Math.max(1, Math.floor(readBytes / chunkBytes)));
@@ -46,7 +45,7 @@ function* spansOf(ranges: { first: number; last: number }[], most: number) {
 
 const readSpans = async (
 	disk: DiskWriter,
-	{ handle, sizeBytes, path }: Image,
+	image: Image,
 	spans: Iterable<{ first: number; count: number }>,
 	chunkBytes: number,
 	progress: (bytes: number) => void,
@@ -56,12 +55,8 @@ const readSpans = async (
 	// The readers share one iterator: each takes the next span.
 	for (const { first, count } of { [Symbol.iterator]: () => spans[Symbol.iterator]() }) {
 		const offset = first * chunkBytes;
-		const length = Math.min(count * chunkBytes, sizeBytes - offset);
-		for (let done = 0; done < length; ) {
-			const { bytesRead } = await handle.read(buffer, done, length - done, offset + done);
-			if (bytesRead === 0) throw new Error(`${path} became shorter while it was read`);
-			done += bytesRead;
-		}
+		const length = Math.min(count * chunkBytes, image.sizeBytes - offset);
+		await image.read(offset, buffer.subarray(0, length));
 		for (let i = 0; i < count; i++) {
 			const chunk = buffer.subarray(i * chunkBytes, Math.min((i + 1) * chunkBytes, length));
 			if (chunk.equals(chunk.length === chunkBytes ? zero : zero.subarray(0, chunk.length))) {

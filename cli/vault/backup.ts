@@ -10,10 +10,16 @@ import { checkOutput, oneText, withOutput } from "../output/print.ts";
 import { sizeText } from "../output/size.ts";
 import { createProgress } from "../progress.ts";
 import { backupImage } from "./backup-image.ts";
-import { type Extent, openImage } from "./image.ts";
+import { type Extent, type Image, imageFormats, openImage } from "./image.ts";
 import { type PlaceOptions, withPlace, withVault } from "./place.ts";
 
-type Options = PlaceOptions & { name?: string; full?: boolean; changed?: string; snapshotId?: string };
+type Options = PlaceOptions & {
+	name?: string;
+	full?: boolean;
+	changed?: string;
+	snapshotId?: string;
+	imageFormat?: string;
+};
 
 type Done = { snapshot: string; disks: number; sizeBytes: number; stats: Record<string, number>; seconds: number };
 
@@ -32,7 +38,7 @@ const columns: Column<Done>[] = [
 /** `holdfast vault backup` */
 export const vaultBackup = (cli: Cli, parent: Command): void => {
 	withOutput(withPlace(parent.command("backup")))
-		.argument("<image...>", "raw disk images or block devices that belong together")
+		.argument("<image...>", "disk images or block devices that belong together")
 		.summary("store disk images as one snapshot")
 		.description(
 			"Stores disk images as one snapshot. A snapshot of the same name before it is the base: what is equal is not stored again.",
@@ -40,6 +46,7 @@ export const vaultBackup = (cli: Cli, parent: Command): void => {
 		.option("--name <name>", "what it is a snapshot of; default: the first image's file name")
 		.option("--full", "use no base: read everything, and trust nothing that came before")
 		.option("--changed <file>", "JSON list of {offset, length}: only these ranges changed since the base (one image)")
+		.option("--image-format <format>", `${imageFormats.join(" or ")}; an image's own word is never taken for it`)
 		.option("--snapshot-id <id>", "default: a new one")
 		.addHelpText(
 			"after",
@@ -85,7 +92,27 @@ const backUp = async (
 	if (changed !== undefined && base === undefined) {
 		throw usage(`--changed needs a snapshot of ${name} to build on, and there is none. Leave it out the first time.`);
 	}
-	const images = await Promise.all(paths.map(openImage));
+	const images: Image[] = [];
+	try {
+		for (const path of paths) images.push(await openImage(path, options.imageFormat));
+		const done = await storeImages(cli, vault, { name, snapshotId, createdAt, base, changed, images });
+		return { ...done, seconds: Math.round((performance.now() - startMs) / 100) / 10 };
+	} finally {
+		for (const image of images) await image.close();
+	}
+};
+
+type Work = {
+	name: string;
+	snapshotId: string;
+	createdAt: string;
+	base: SnapshotRoot | undefined;
+	changed: Extent[] | undefined;
+	images: Image[];
+};
+
+const storeImages = async (cli: Cli, vault: Vault, work: Work): Promise<Omit<Done, "seconds">> => {
+	const { name, snapshotId, createdAt, base, changed, images } = work;
 	const sizeBytes = images.reduce((sum, image) => sum + image.sizeBytes, 0);
 	const progress = createProgress(cli.stderr, () => performance.now());
 	let doneBytes = 0;
@@ -115,15 +142,13 @@ const backUp = async (
 			instances: [{ instanceId: name, disks }],
 			captured,
 		});
-		const seconds = Math.round((performance.now() - startMs) / 100) / 10;
-		return { snapshot: snapshotId, disks: disks.length, sizeBytes, stats, seconds };
+		return { snapshot: snapshotId, disks: disks.length, sizeBytes, stats };
 	} catch (error) {
 		await writer.close();
 		await vault.endSession(snapshotId);
 		throw error;
 	} finally {
 		progress.end();
-		for (const { handle } of images) await handle.close();
 	}
 };
 

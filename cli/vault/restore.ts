@@ -1,10 +1,11 @@
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, rm } from "node:fs/promises";
 import type { Command } from "commander";
 import type { DiskReader, SnapshotRoot, Vault } from "#vault/vault.ts";
 import type { Cli } from "../cli.ts";
 import { Failure, usage } from "../failure.ts";
 import { sizeText } from "../output/size.ts";
 import { createProgress } from "../progress.ts";
+import { sizeOf } from "./image.ts";
 import { type PlaceOptions, withPlace, withVault } from "./place.ts";
 
 type Options = PlaceOptions & { disk?: string; force?: boolean };
@@ -31,7 +32,7 @@ export const vaultRestore = (cli: Cli, parent: Command): void => {
 				const reading = await vault.reading();
 				try {
 					const { manifest } = pickDisk(await vault.readRoot(snapshotId), options.disk);
-					await restore(cli, vault, await vault.disk(manifest), file, options.force ?? false);
+					await restoreDisk(cli, vault, await vault.disk(manifest), file, options.force ?? false);
 				} finally {
 					await reading.end();
 				}
@@ -51,30 +52,62 @@ export const pickDisk = ({ snapshotId, instances }: SnapshotRoot, wanted: string
 	throw usage(`Say which disk of ${snapshotId} with --disk; there are: ${names}.`);
 };
 
-const restore = async (cli: Cli, vault: Vault, disk: DiskReader, path: string, force: boolean): Promise<void> => {
+/** Writes a disk to a sparse raw file or a block device, several chunks at a time, and makes it durable. */
+export const restoreDisk = async (
+	cli: Cli,
+	vault: Vault,
+	disk: DiskReader,
+	path: string,
+	force: boolean,
+): Promise<void> => {
 	const handle = await openFor(path, force);
 	const progress = createProgress(cli.stderr, () => performance.now());
 	let written = 0;
 	try {
-		const info = await handle.stat();
-		// A file starts empty, so holes are zero; a device has to be told.
-		if (info.isFile()) await handle.truncate(disk.sizeBytes);
-		const chunks = chunksOf(disk, !info.isFile());
-		const work = async (): Promise<void> => {
-			for await (const index of { [Symbol.asyncIterator]: () => chunks }) {
-				const bytes = await disk.read(index);
-				await writeFully(handle, bytes, index * vault.chunkBytes);
-				written += bytes.length;
-				progress.show(`${sizeText(written)} written`);
-			}
-		};
-		await Promise.all(Array.from({ length: inFlight }, work));
-		await handle.sync();
+		const isFile = (await handle.stat()).isFile();
+		try {
+			// A file starts empty, so holes are zero; a device has to be told.
+			if (isFile) await handle.truncate(disk.sizeBytes);
+			else await mustHold(handle, path, disk.sizeBytes);
+			const chunks = chunksOf(disk, !isFile);
+			const work = async (): Promise<void> => {
+				for await (const index of { [Symbol.asyncIterator]: () => chunks }) {
+					const bytes = await disk.read(index);
+					await writeFully(handle, bytes, index * vault.chunkBytes);
+					written += bytes.length;
+					progress.show(`${sizeText(written)} written`);
+				}
+			};
+			await allEnd(Array.from({ length: inFlight }, work));
+			await handle.sync();
+		} catch (error) {
+			// Half a disk must not be taken for a whole one. What was there before is lost with `--force` either way.
+			if (isFile) await rm(path, { force: true });
+			throw explained(error, path);
+		}
 	} finally {
 		progress.end();
 		await handle.close();
 	}
 	cli.stderr.write(`${sizeText(written)} written to ${path}, a disk of ${sizeText(disk.sizeBytes)}.\n`);
+};
+
+/** Nobody may still write when the file is closed: all are waited for, then the first error is thrown. */
+const allEnd = async (work: Promise<void>[]): Promise<void> => {
+	const failed = (await Promise.allSettled(work)).find((one) => one.status === "rejected");
+	if (failed !== undefined) throw failed.reason;
+};
+
+const mustHold = async (handle: FileHandle, path: string, sizeBytes: number): Promise<void> => {
+	const has = await sizeOf(handle, path);
+	if (has >= sizeBytes) return;
+	throw new Failure(`${path} has ${has} bytes and the disk ${sizeBytes}: give a larger one. Nothing was written.`);
+};
+
+/** A system error (a full file system, mostly) as a sentence; others as they are. */
+const explained = (error: unknown, path: string): unknown => {
+	const isSystem = error instanceof Error && "syscall" in error;
+	return isSystem ? new Failure(`${path} could not be written: ${error.message}.`, undefined, { cause: error }) : error;
 };
 
 const openFor = async (path: string, force: boolean): Promise<FileHandle> => {

@@ -5,9 +5,9 @@ import { readFile, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import test, { type ExecutionContext } from "ava";
-import { connectNbd } from "#agents/compute/nbd/client.ts";
-import { NbdError } from "#agents/compute/nbd/error.ts";
-import { diskExtents } from "#agents/compute/nbd/extents.ts";
+import { connectNbd } from "#nbd/client.ts";
+import { NbdError } from "#nbd/error.ts";
+import { diskExtents } from "#nbd/extents.ts";
 import { kib, type Lab, mib, newRandom, newSeed, noise, openLab, run } from "./lab.ts";
 
 const contexts = ["base:allocation"];

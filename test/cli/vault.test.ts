@@ -97,8 +97,23 @@ test("a list of changed ranges is all that is read, and the rest comes from the 
 	}
 });
 
+test("a qcow2 image is read with what it is based on, and its holes are known", async (t) => {
+	const { vault, json, run, at, folder } = bench(t);
+	await vault("init", "--chunk-size", "64");
+	await image(at("base.raw"), 20 * mib, [[mib, randomBytes(mib)]]);
+	t.is((await run("qemu-img", ["create", "-q", "-f", "qcow2", "-F", "raw", "-b", "base.raw", "top.qcow2"])).code, 0);
+	const write = ["-f", "qcow2", "-c", "write -q -P 7 5M 128k", "-c", "write -q -z 1M 64k", "top.qcow2"];
+	t.is((await run("qemu-io", write)).code, 0);
+	const done = await json("backup", "top.qcow2", "--image-format", "qcow2");
+	t.like(done, { Size: 20 * mib, Given: mib - 64 * 1024 + 128 * 1024 });
+	t.is((await vault("restore", done.Snapshot, "back.raw")).code, 0);
+	t.is((await run("qemu-img", ["compare", "-f", "qcow2", "-F", "raw", "top.qcow2", "back.raw"])).code, 0);
+	t.is((await json("backup", "top.qcow2", "--image-format", "qcow2")).New, 0);
+	t.deepEqual((await readdir(folder)).sort(), ["back.raw", "base.raw", "key", "target", "top.qcow2"]);
+});
+
 test("damage is listed with what it means, and ends with exit code 1", async (t) => {
-	const { vault, json, at } = bench(t);
+	const { vault, json, at, folder } = bench(t);
 	await vault("init");
 	await image(at("d.raw"), 2 * mib, [[mib, randomBytes(mib)]]);
 	const { Snapshot } = await json("backup", "d.raw");
@@ -118,6 +133,7 @@ test("damage is listed with what it means, and ends with exit code 1", async (t)
 	const refused = await vault("restore", Snapshot, "x.raw");
 	t.is(refused.code, 1);
 	t.regex(refused.stderr, /is damaged/);
+	t.deepEqual((await readdir(folder)).sort(), ["d.raw", "key", "target"], "no half disk is left");
 });
 
 test("what is wrong is said in one sentence, with an exit code that scripts can tell", async (t) => {
@@ -143,7 +159,12 @@ test("what is wrong is said in one sentence, with an exit code that scripts can 
 	t.is(without.code, 2);
 	t.regex(without.stderr, /Say where the vault is/);
 	writeFileSync(at("q.qcow2"), Buffer.from("QFI\u00fb", "latin1"));
-	t.regex((await vault("backup", "q.qcow2")).stderr, /qemu-img convert -O raw/);
+	t.regex((await vault("backup", "q.qcow2")).stderr, /looks like a qcow2 image.*say --image-format qcow2/);
+	const broken = await vault("backup", "q.qcow2", "--image-format", "qcow2");
+	t.is(broken.code, 1);
+	t.regex(broken.stderr, /The image q\.qcow2 cannot be opened: /);
+	t.is((await vault("backup", "q.qcow2", "--image-format", "raw")).code, 0);
+	t.is((await vault("backup", "q.qcow2", "--image-format", "vmdk")).code, 2);
 });
 
 test("the guide's commands work as they stand", async (t) => {

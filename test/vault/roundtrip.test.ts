@@ -51,6 +51,27 @@ test("zero costs nothing and reads as zero; extents say where data is", async (t
 	]);
 	same(t, await reader.read(11), Buffer.alloc(chunkBytes));
 	same(t, await reader.read(4321), content("b", chunkBytes));
+	for (const [index, asked] of [
+		[0, count],
+		[10, 1],
+		[5, 10],
+		[11, 4310],
+		[1023, 2],
+		[1024, 3297],
+		[4321, 1],
+		[4320, 5000],
+		[count - 1, 1],
+		[count, 7],
+		[3, 0],
+	] as const) {
+		const chunks: boolean[] = [];
+		for (const run of await toArray(reader.extents({ index, count: asked }))) {
+			t.is(run.index, index + chunks.length, "runs leave no gap");
+			for (let n = 0; n < run.count; n++) chunks.push(run.zero);
+		}
+		const wanted = Array.from({ length: Math.min(asked, count - index) }, (_, n) => ![10, 4321].includes(index + n));
+		t.deepEqual(chunks, wanted, `${asked} chunks from ${index} on`);
+	}
 	await vault.close();
 });
 

@@ -110,13 +110,17 @@ export function newDiskReader(
 		return readChunk(leaf, child, index, sequential);
 	}
 
-	async function* extents(): AsyncIterable<{ index: number; count: number; zero: boolean }> {
+	async function* extents(range?: { index: number; count: number }) {
+		const first = range?.index ?? 0;
+		const end = range === undefined ? count : Math.min(count, first + range.count);
 		let run: { index: number; count: number; zero: boolean } | undefined;
-		for await (const { index, count: inLeaf, child } of tree.leaves()) {
+		for await (const { index, count: inLeaf, child } of tree.leaves({ first, end })) {
 			const leaf = child && (await pages.read(child, 0));
+			const from = Math.max(0, first - index);
+			const to = Math.min(inLeaf, end - index);
 			// A leaf that is not there is one run; in one that is, each chunk is looked at.
-			const step = leaf === undefined ? inLeaf : 1;
-			for (let slot = 0; slot < inLeaf; slot += step) {
+			const step = leaf === undefined ? to - from : 1;
+			for (let slot = from; slot < to; slot += step) {
 				const zero = leaf?.child(slot) === undefined;
 				if (run?.zero === zero) run.count += step;
 				else {

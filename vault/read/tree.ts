@@ -10,8 +10,14 @@ export type Tree = {
 	readonly top: number;
 	/** The page at a place in the tree, by its name; undefined where all below it is zero. */
 	node(level: number, index: number): Promise<Child | undefined>;
-	/** Leaves in order, with the chunks they cover. A subtree that is all zero comes as one, without a page. */
-	leaves(): AsyncGenerator<{ index: number; count: number; child: Child | undefined }>;
+	/**
+	 * Leaves in order, with the chunks they cover. A subtree that is all zero comes as one, without a page. With a range
+	 * of chunks only those that touch it, which reads no page that does not.
+	 */
+	leaves(range?: {
+		first: number;
+		end: number;
+	}): AsyncGenerator<{ index: number; count: number; child: Child | undefined }>;
 };
 
 /** `hint` is the pack of the top page, where it is known: the tree's own pages carry theirs. */
@@ -26,18 +32,25 @@ export function newTree(ref: ManifestRef, pages: Pages, hint: string | undefined
 		return parent && (await pages.read(parent, level + 1)).child(slotOf(index));
 	}
 
-	async function* leavesBelow(level: number, index: number, child: Child | undefined): ReturnType<Tree["leaves"]> {
+	type Range = { first: number; end: number };
+	type Place = { level: number; index: number; child: Child | undefined };
+
+	async function* leavesBelow({ level, index, child }: Place, range: Range): ReturnType<Tree["leaves"]> {
 		const covered = fanOut ** (level + 1);
 		const first = index * covered;
-		if (first >= chunks) return;
+		if (first >= range.end || first + covered <= range.first) return;
 		if (level === 0 || child === undefined) {
 			yield { index: first, count: Math.min(covered, chunks - first), child };
 			return;
 		}
 		const page = await pages.read(child, level);
-		for (let slot = 0; slot < fanOut; slot++)
-			yield* leavesBelow(level - 1, firstChildOf(index) + slot, page.child(slot));
+		for (let slot = 0; slot < fanOut; slot++) {
+			yield* leavesBelow({ level: level - 1, index: firstChildOf(index) + slot, child: page.child(slot) }, range);
+		}
 	}
 
-	return { top, node, leaves: () => leavesBelow(top, 0, topPage) };
+	const leaves: Tree["leaves"] = ({ first, end } = { first: 0, end: chunks }) =>
+		leavesBelow({ level: top, index: 0, child: topPage }, { first, end: Math.min(end, chunks) });
+
+	return { top, node, leaves };
 }

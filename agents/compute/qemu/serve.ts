@@ -2,10 +2,10 @@ import type { ChildProcess } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { connectNbd, type NbdClient } from "#nbd/client.ts";
+import { isNbdError } from "#nbd/error.ts";
 import { blockNode, type Layer } from "../disks/chain.ts";
 import { AgentError } from "../errors.ts";
-import { connectNbd, type NbdClient } from "../nbd/client.ts";
-import { isNbdError } from "../nbd/error.ts";
 import type { Children } from "./children.ts";
 
 /** An image that a `qemu-nbd` process of ours serves, and the connection to it. */

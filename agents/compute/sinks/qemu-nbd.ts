@@ -1,8 +1,8 @@
+import { isNbdError } from "#nbd/error.ts";
 import type { DiskLocator } from "#schemas/locator.ts";
 import { resolveChain } from "../disks/chain.ts";
 import { type DiskFolders, describeLocator, locateDisk } from "../disks/locate.ts";
 import { AgentError } from "../errors.ts";
-import { isNbdError } from "../nbd/error.ts";
 import type { Children } from "../qemu/children.ts";
 import { serveImage } from "../qemu/serve.ts";
 import { withinDeadline } from "../within.ts";

@@ -1,14 +1,14 @@
 import { realpath, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { connectNbd, type NbdClient } from "#nbd/client.ts";
+import { diskExtents } from "#nbd/extents.ts";
+import { allocationFlags } from "#nbd/wire.ts";
 import type { DiskLocator } from "#schemas/locator.ts";
 import { type DiskFolders, describeLocator, locateDisk } from "../disks/locate.ts";
 import { AgentError } from "../errors.ts";
 import { type Domain, type DomainDisk, domainOf } from "../libvirt/domain.ts";
 import { openScratch, type Scratch } from "../libvirt/scratch.ts";
 import type { Virsh } from "../libvirt/virsh.ts";
-import { connectNbd, type NbdClient } from "../nbd/client.ts";
-import { diskExtents } from "../nbd/extents.ts";
-import { allocationFlags } from "../nbd/wire.ts";
 import { withinDeadline } from "../within.ts";
 import type { DiskSource } from "./source.ts";
 

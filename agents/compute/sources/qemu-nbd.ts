@@ -1,9 +1,9 @@
+import { diskExtents } from "#nbd/extents.ts";
+import { allocationFlags } from "#nbd/wire.ts";
 import type { DiskLocator } from "#schemas/locator.ts";
 import { checkUnchanged, resolveChain } from "../disks/chain.ts";
 import { type DiskFolders, describeLocator, locateDisk } from "../disks/locate.ts";
 import { AgentError } from "../errors.ts";
-import { diskExtents } from "../nbd/extents.ts";
-import { allocationFlags } from "../nbd/wire.ts";
 import type { Children } from "../qemu/children.ts";
 import { serveImage } from "../qemu/serve.ts";
 import { withinDeadline } from "../within.ts";

@@ -11,9 +11,20 @@ export const magic = {
 
 export const handshakeFlags = { fixedNewstyle: 1, noZeroes: 2 } as const;
 
-export const options = { go: 7, structuredReply: 8, setMetaContext: 10 } as const;
+export const options = {
+	exportName: 1,
+	abort: 2,
+	list: 3,
+	info: 6,
+	go: 7,
+	structuredReply: 8,
+	listMetaContext: 9,
+	setMetaContext: 10,
+} as const;
 
-export const optionReplies = { ack: 1, info: 3, metaContext: 4 } as const;
+export const optionReplies = { ack: 1, server: 2, info: 3, metaContext: 4 } as const;
+/** Errors that our server answers options with. */
+export const optionRefusals = { unsupported: 1, invalid: 3, unknown: 6, tooBig: 9 } as const;
 /** Option replies with this bit are errors. */
 export const optionErrorBit = 0x80000000;
 /** The export, option or context is unknown or refused. Values: the protocol's NBD_REP_ERR_*. */
@@ -29,13 +40,15 @@ export const optionErrors: Record<number, string> = {
 	9: "the request was too big",
 };
 
-export const infos = { export: 0, blockSize: 3 } as const;
+export const infos = { export: 0, name: 1, blockSize: 3 } as const;
 
 export const transmissionFlags = {
+	hasFlags: 1,
 	readOnly: 1 << 1,
 	canFlush: 1 << 2,
 	canTrim: 1 << 5,
 	canWriteZeroes: 1 << 6,
+	canMultiConn: 1 << 8,
 	canFastZero: 1 << 11,
 } as const;
 
@@ -50,9 +63,9 @@ export const commands = {
 } as const;
 export type Command = (typeof commands)[keyof typeof commands];
 
-export const commandFlags = { noHole: 1 << 1, fastZero: 1 << 4 } as const;
+export const commandFlags = { noHole: 1 << 1, oneExtent: 1 << 3, fastZero: 1 << 4 } as const;
 
-export const chunkTypes = { none: 0, data: 1, hole: 2, blockStatus: 5 } as const;
+export const chunkTypes = { none: 0, data: 1, hole: 2, blockStatus: 5, error: 0x8001, errorOffset: 0x8002 } as const;
 /** Structured reply chunks with this bit are errors. */
 export const chunkErrorBit = 1 << 15;
 export const chunkFlagDone = 1;
