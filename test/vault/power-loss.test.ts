@@ -21,6 +21,12 @@ async function read(target: ReturnType<typeof fileTarget>, key: string): Promise
 	}
 }
 
+test("a folder that was prepared is still a target after power is lost", async (t) => {
+	const disk = newCrashDisk();
+	await t.throwsAsync(targetOn(disk).head("config"), { code: "NOT_FOUND" });
+	await t.throwsAsync(reopened(disk).head("config"), { code: "NOT_FOUND" });
+});
+
 for (const ifAbsent of [true, false]) {
 	test(`a folder target keeps what it acknowledged when power is lost (ifAbsent ${ifAbsent})`, async (t) => {
 		const disk = newCrashDisk();
@@ -29,6 +35,7 @@ for (const ifAbsent of [true, false]) {
 			await target.put(key, body(key), { ifAbsent });
 			t.is(await read(reopened(disk), key), whole(key));
 		}
+		await t.notThrowsAsync(reopened(disk).put("config-2", body("it is still a target")));
 		await target.delete("packs/aa1");
 		t.is(await read(reopened(disk), "packs/aa1"), undefined);
 		t.is(await read(reopened(disk), "packs/aa2"), whole("packs/aa2"));
