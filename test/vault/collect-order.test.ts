@@ -69,6 +69,7 @@ function watchedTarget(inner: Memory, keyring: Keyring, check: () => Promise<voi
 			need(!there("sessions/running"), "a pack before a session that may rely on it");
 		}
 		if (!key.startsWith("index/") || !there(key)) return;
+		need(inFlight === 0, "an index object while its successor is on its way");
 		for (const pack of listed(key)) {
 			need(others.has(pack) || barred.has(pack) || !there(`packs/${pack}`), "an index object before its successor");
 		}
