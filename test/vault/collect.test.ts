@@ -126,6 +126,28 @@ test("a base that is deleted under a running incremental stays until it has ende
 	same(t, await readSnapshot(await s.open(at(12)), "incremental"), image("base"));
 });
 
+test("a base that was committed and deleted during a collection stays for the incremental on it", async (t) => {
+	const s = await scene(t);
+	const first = await s.create(at(0));
+	await snapshot(first, "old", image("shared"));
+	const running = await s.open(at(10));
+	const writer = await running.writer({ sessionId: "base" });
+	const disk = await writer.disk({ sizeBytes: image("shared").length });
+	await first.deleteRoot("old");
+	t.is((await first.collect()).state, "waiting");
+	for (let i = 0; i < 4; i++) await disk.write(i, image("shared").subarray(i * chunkBytes, (i + 1) * chunkBytes));
+	const base = await disk.finish();
+	t.is(writer.stats.newBytes, 0, "it relies on what is condemned");
+	await writer.close();
+	await running.commitRoot(rootOf("base", [base]));
+	// Nobody waits for this one: it began after the collection had asked.
+	const goOn = await slowBackup(await s.open(at(11)), "incremental", image("shared"), base);
+	await first.deleteRoot("base");
+	t.true((await first.collect()).rescued > 0);
+	await goOn(true);
+	same(t, await readSnapshot(await s.open(at(12)), "incremental"), image("shared"));
+});
+
 test("a reading session keeps a deleted snapshot readable", async (t) => {
 	const s = await scene(t);
 	const vault = await s.create(at(0));

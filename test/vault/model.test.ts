@@ -65,7 +65,7 @@ type Backup = typeof backup extends fc.Arbitrary<infer T> ? T : never;
 type Collection = typeof collection extends fc.Arbitrary<infer T> ? T : never;
 type Committed = { image: Buffer; ref: ManifestRef };
 
-const runs = Number(process.env.VAULT_MODEL_RUNS ?? 200);
+const runs = Number(process.env.VAULT_MODEL_RUNS ?? (process.env.HOLDFAST_LONG === "1" ? 10_000 : 200));
 
 test("committed snapshots read back the same, whatever happened in between", async (t) => {
 	const s = await scene(t);

@@ -1,6 +1,8 @@
+import { readFile, writeFile } from "node:fs/promises";
 import test from "ava";
 import { readIdentity } from "#vault/config.ts";
 import { sealDocument } from "#vault/format/documents.ts";
+import { faultyTarget, targetDown } from "#vault/targets/faults.ts";
 import {
 	backUp,
 	chunkBytes,
@@ -57,6 +59,32 @@ test("a commit checks that what it names can be read", async (t) => {
 	await t.throwsAsync(vault.readRoot("checked"), { code: "NOT_FOUND" });
 	await vault.commitRoot(rootOf("checked", [ref]));
 	await vault.close();
+});
+
+test("a commit reads the top page itself: to be listed is not enough", async (t) => {
+	const s = await scene(t);
+	const vault = await s.create();
+	const ref = await backUp(vault, "rotten", content("rotten", chunkBytes));
+	const packs = (await objectFiles(s)).filter(({ key }) => key.startsWith("packs/"));
+	const pages = packs.sort((a, b) => a.sizeBytes - b.sizeBytes)[0]?.path as string;
+	const bytes = await readFile(pages);
+	bytes.writeUInt8(bytes.readUInt8(110) ^ 1, 110); // In the only record of the pack.
+	await writeFile(pages, bytes);
+	await t.throwsAsync((await s.open()).commitRoot(rootOf("rotten", [ref])), { code: "DAMAGED" });
+	await t.throwsAsync(vault.readRoot("rotten"), { code: "NOT_FOUND" });
+});
+
+test("a commit that is repeated after its snapshot was deleted is refused, although its session stayed", async (t) => {
+	const s = await scene(t);
+	const vault = await s.create();
+	const ref = await backUp(vault, "late", content("late", chunkBytes));
+	const dying = faultyTarget(s.target, ({ verb }) => (verb === "delete" ? { before: targetDown() } : undefined));
+	const other = await s.open({ target: dying });
+	await t.throwsAsync(other.commitRoot(rootOf("late", [ref])), { code: "TARGET_UNREACHABLE" });
+	await vault.deleteRoot("late");
+	t.deepEqual(await sessions(s), ["late"]);
+	await t.throwsAsync(vault.commitRoot(rootOf("late", [ref])), { code: "SESSION_ENDED" });
+	await t.throwsAsync(vault.readRoot("late"), { code: "NOT_FOUND" });
 });
 
 test("a deleted snapshot is gone, does not come back, and cannot be a base", async (t) => {

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { type FileHandle, link, mkdir, open, readdir, rename, stat, unlink } from "node:fs/promises";
+import * as hostFiles from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { isVaultError, VaultError } from "../errors.ts";
 import { type GetOptions, isTargetKey, maxObjectBytes, type PutOptions, type Target } from "../target.ts";
@@ -16,7 +16,13 @@ export type FileTargetOptions = {
 	/** Makes the folder and its marker if they are not there. For the first time only: it defeats the mount check. */
 	create?: boolean;
 	deadlineMs?: number;
+	/** Calls of `node:fs/promises`; another disk for drills. */
+	files?: Files;
 };
+
+/** What a file target needs of a file system. */
+export type Files = Pick<typeof hostFiles, "link" | "mkdir" | "open" | "readdir" | "rename" | "stat" | "unlink">;
+type FileHandle = hostFiles.FileHandle;
 
 /**
  * Objects as files of one folder (local disk or NFS). A put is: temporary file, fsync, link (if absent) or rename,
@@ -26,11 +32,13 @@ export type FileTargetOptions = {
 export function fileTarget(folder: string, options: FileTargetOptions = {}): Target {
 	const description = `folder ${folder}`;
 	const deadlineMs = options.deadlineMs ?? defaultDeadlineMs;
+	const files = options.files ?? hostFiles;
+	const { link, mkdir, readdir, rename, stat, unlink } = files;
 	const knownFolders = new Set<string>();
 	let prepared: Promise<void> | undefined;
 
 	const prepare = () => {
-		prepared ??= (options.create === true ? createFolder(folder) : Promise.resolve()).catch((error: unknown) => {
+		prepared ??= (options.create === true ? createFolder(files, folder) : Promise.resolve()).catch((error: unknown) => {
 			prepared = undefined;
 			throw fileError(error, description);
 		});
@@ -80,10 +88,11 @@ export function fileTarget(folder: string, options: FileTargetOptions = {}): Tar
 		await makeFolder(dirname(path));
 		try {
 			await mkdir(path, { mode: 0o700 });
-			await syncFolder(dirname(path));
 		} catch (error) {
 			if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
 		}
+		// Also where it is there: whoever made it may not have come to this yet.
+		await syncFolder(files, dirname(path));
 		knownFolders.add(path);
 	}
 
@@ -98,15 +107,19 @@ export function fileTarget(folder: string, options: FileTargetOptions = {}): Tar
 		await makeFolder(dirname(path));
 		await makeFolder(dirname(temporary));
 		try {
-			await writeDurably(temporary, body);
+			await writeDurably(files, temporary, body);
 			// The caller may use its buffers again since then: what was written can be anything.
 			if (isLate()) return;
 			if (ifAbsent === true) await link(temporary, path);
 			else await rename(temporary, path);
+		} catch (error) {
+			// Callers rely on what is there, and its own put may not have come so far, or have died here.
+			if ((error as NodeJS.ErrnoException).code === "EEXIST") await syncFolder(files, dirname(path));
+			throw error;
 		} finally {
 			await unlink(temporary).catch(() => {});
 		}
-		await syncFolder(dirname(path));
+		await syncFolder(files, dirname(path));
 	}
 
 	/** Only what is not there may be left out of a list: an object that is overlooked counts as deleted for a collection. */
@@ -147,7 +160,7 @@ export function fileTarget(folder: string, options: FileTargetOptions = {}): Tar
 		put: (key, body, putOptions = {}) =>
 			guarded(key, putOptions.signal, (isLate) => put(key, body, { ...putOptions, isLate })),
 		get: (key, getOptions = {}) =>
-			guarded(key, getOptions.signal, () => present(() => readPart(pathOf(folder, key), getOptions))),
+			guarded(key, getOptions.signal, () => present(() => readPart(files, pathOf(folder, key), getOptions))),
 		head: (key) =>
 			guarded(key, undefined, () => present(async () => ({ sizeBytes: (await stat(pathOf(folder, key))).size }))),
 		list,
@@ -159,9 +172,11 @@ export function fileTarget(folder: string, options: FileTargetOptions = {}): Tar
 					await unlink(path);
 				} catch (error) {
 					if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-					return;
 				}
-				await syncFolder(dirname(path));
+				// Also where it is gone: whoever took it away may have died before this.
+				await syncFolder(files, dirname(path)).catch((error: NodeJS.ErrnoException) => {
+					if (error.code !== "ENOENT") throw error;
+				});
 			}),
 	};
 }
@@ -172,20 +187,25 @@ function pathOf(folder: string, key: string): string {
 	return parts.length === 0 ? join(folder, name) : join(folder, ...parts, name.slice(0, 2), name);
 }
 
-async function createFolder(folder: string): Promise<void> {
-	await mkdir(folder, { recursive: true, mode: 0o700 });
-	const marker = await open(join(folder, markerName), "a", 0o600);
+async function createFolder(files: Files, folder: string): Promise<void> {
+	const first = await files.mkdir(folder, { recursive: true, mode: 0o700 });
+	const marker = await files.open(join(folder, markerName), "a", 0o600);
 	try {
 		await marker.sync();
 	} finally {
 		await marker.close();
 	}
-	await syncFolder(folder);
-	await syncFolder(dirname(folder)).catch(() => {}); // The parent may be closed to us: then it is not ours to sync.
+	await syncFolder(files, folder);
+	// Every folder that was made on the way; at least the last one, which a process that died may have made.
+	const highest = dirname(first ?? folder);
+	for (let path = folder; path !== highest; ) {
+		path = dirname(path);
+		await syncFolder(files, path).catch(() => {}); // The parent may be closed to us: then it is not ours to sync.
+	}
 }
 
-async function writeDurably(path: string, body: readonly Uint8Array[]): Promise<void> {
-	const file = await open(path, "wx", 0o600);
+async function writeDurably(files: Files, path: string, body: readonly Uint8Array[]): Promise<void> {
+	const file = await files.open(path, "wx", 0o600);
 	try {
 		for (const part of body) {
 			for (let done = 0; done < part.length; ) {
@@ -198,8 +218,8 @@ async function writeDurably(path: string, body: readonly Uint8Array[]): Promise<
 	}
 }
 
-async function syncFolder(path: string): Promise<void> {
-	const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+async function syncFolder(files: Files, path: string): Promise<void> {
+	const handle = await files.open(path, constants.O_RDONLY | constants.O_DIRECTORY);
 	try {
 		await handle.sync();
 	} finally {
@@ -207,8 +227,8 @@ async function syncFolder(path: string): Promise<void> {
 	}
 }
 
-async function readPart(path: string, options: GetOptions): Promise<Uint8Array> {
-	const file = await open(path, "r");
+async function readPart(files: Files, path: string, options: GetOptions): Promise<Uint8Array> {
+	const file = await files.open(path, "r");
 	try {
 		const { size } = await file.stat();
 		const { range } = options;
