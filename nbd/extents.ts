@@ -1,5 +1,6 @@
 import type { NbdClient } from "./client.ts";
 import type { Extent } from "./replies.ts";
+import { allocationFlags } from "./wire.ts";
 
 /** Asked for at a time: within 32 bits, and aligned to anything. */
 const pageBytes = 2 ** 31;
@@ -26,4 +27,14 @@ export async function* diskExtents(
 		}
 	}
 	if (run) yield run;
+}
+
+/** The whole disk in order, in the words of a disk source: what reads as zero, and what takes space. */
+export async function* allocation(
+	client: NbdClient,
+): AsyncIterable<{ offset: number; length: number; zero: boolean; allocated: boolean }> {
+	for await (const { offset, length, flags } of diskExtents(client, "base:allocation")) {
+		const zero = (flags & allocationFlags.zero) !== 0;
+		yield { offset, length, zero, allocated: (flags & allocationFlags.hole) === 0 };
+	}
 }

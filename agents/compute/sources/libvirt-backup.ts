@@ -1,8 +1,7 @@
 import { realpath, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { connectNbd, type NbdClient } from "#nbd/client.ts";
-import { diskExtents } from "#nbd/extents.ts";
-import { allocationFlags } from "#nbd/wire.ts";
+import { allocation } from "#nbd/extents.ts";
 import type { DiskLocator } from "#schemas/locator.ts";
 import { type DiskFolders, describeLocator, locateDisk } from "../disks/locate.ts";
 import { AgentError } from "../errors.ts";
@@ -123,10 +122,7 @@ const sourceOf = (client: NbdClient, path: string, close: () => Promise<void>): 
 		description: path,
 		async *extents() {
 			try {
-				for await (const { offset, length, flags } of diskExtents(client, "base:allocation")) {
-					const zero = (flags & allocationFlags.zero) !== 0;
-					yield { offset, length, zero, allocated: (flags & allocationFlags.hole) === 0 };
-				}
+				yield* allocation(client);
 			} catch (error) {
 				explain(error);
 			}

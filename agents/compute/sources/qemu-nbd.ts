@@ -1,5 +1,4 @@
-import { diskExtents } from "#nbd/extents.ts";
-import { allocationFlags } from "#nbd/wire.ts";
+import { allocation } from "#nbd/extents.ts";
 import type { DiskLocator } from "#schemas/locator.ts";
 import { checkUnchanged, resolveChain } from "../disks/chain.ts";
 import { type DiskFolders, describeLocator, locateDisk } from "../disks/locate.ts";
@@ -35,10 +34,7 @@ export const openImageSource = async (
 		description: path,
 		async *extents() {
 			try {
-				for await (const { offset, length, flags } of diskExtents(client, "base:allocation")) {
-					const zero = (flags & allocationFlags.zero) !== 0;
-					yield { offset, length, zero, allocated: (flags & allocationFlags.hole) === 0 };
-				}
+				yield* allocation(client);
 			} catch (error) {
 				await explain(error);
 			}
