@@ -1,6 +1,7 @@
 import test from "ava";
 import { readIdentity } from "#vault/config.ts";
 import { sealDocument } from "#vault/format/documents.ts";
+import { faultyTarget } from "#vault/targets/faults.ts";
 import type { Vault } from "#vault/vault.ts";
 import {
 	chunkBytes,
@@ -276,6 +277,33 @@ test("marks of the past go after two more collections and thirty days", async (t
 	t.false(roots.includes("lost0"));
 	t.true(roots.includes("lost3") && roots.includes("kept"));
 	same(t, await readSnapshot(await s.open(), "kept"), image("kept"));
+});
+
+test("a list of condemned packs that is replaced while a writer reads it is read again", async (t) => {
+	const s = await scene(t);
+	const vault = await s.create();
+	await snapshot(vault, "there", image("there"));
+	const identity = await readIdentity(s.target, s.keys);
+	const { keyring } = identity as NonNullable<typeof identity>;
+	const packs = await keysIn(s, "packs");
+	const list = { kind: "condemned", condemnedAt: "2026-01-01T00:00:00Z", packs } as const;
+	const put = (key: string) => s.target.put(key, [sealDocument(keyring, key, list)]);
+	await put("condemned/0123456789abcdef");
+	let replaced = false;
+	const target = faultyTarget(s.target, async ({ verb, key }) => {
+		if (verb === "get" && key === "condemned/0123456789abcdef" && !replaced) {
+			replaced = true;
+			await put("condemned/0123456789abcdef-kept");
+			await s.target.delete(key);
+		}
+		return undefined;
+	});
+	const writer = await (await s.open({ target })).writer({ sessionId: "late" });
+	const disk = await writer.disk({ sizeBytes: 4 * chunkBytes });
+	for (let i = 0; i < 4; i++) await disk.write(i, image("there").subarray(i * chunkBytes, (i + 1) * chunkBytes));
+	await disk.finish();
+	t.true(replaced);
+	t.is(writer.stats.reusedBytes, 0, "all of it was condemned");
 });
 
 test("condemned objects of an older program are respected and never gone on with", async (t) => {

@@ -117,12 +117,21 @@ export function newCatalog({ target, keyring, tableBudgetBytes, onGrow }: Catalo
 		for (const key of listed) if (!loaded.has(key)) unloaded.push(key);
 	}
 
+	/** One that goes between list and read was replaced, by one that an earlier list may not show: list again. */
 	async function bar(): Promise<void> {
-		for await (const { key } of target.list(folders.condemned)) {
-			if (condemnedRead.has(key)) continue;
-			const document = openDocument(keyring, "condemned", key, await target.get(key));
-			for (const id of document.packs) packs.bar(id);
-			condemnedRead.add(key);
+		for (let again = true; again; ) {
+			again = false;
+			for await (const { key } of target.list(folders.condemned)) {
+				if (condemnedRead.has(key)) continue;
+				try {
+					const document = openDocument(keyring, "condemned", key, await target.get(key));
+					for (const id of document.packs) packs.bar(id);
+					condemnedRead.add(key);
+				} catch (error) {
+					if (!isVaultError(error, "NOT_FOUND")) throw error;
+					again = true;
+				}
+			}
 		}
 	}
 
