@@ -7,13 +7,13 @@ import { badArgument, isVaultError, type VaultError } from "../errors.ts";
 import { headerBytes, objectTypes } from "../format/constants.ts";
 import { openDocument, peekType, type RootDocument } from "../format/documents.ts";
 import { type PlacedEntry, readEntries } from "../format/entries.ts";
-import { folders, packKey } from "../format/names.ts";
+import { folders, packKey, rootKey } from "../format/names.ts";
 import type { Keyring } from "../keyring.ts";
 import { newPages } from "../read/pages.ts";
 import { newRecords } from "../read/records.ts";
 import { manifestsOf } from "../snapshots/commit.ts";
 import type { Target } from "../target.ts";
-import { checkRecords, readPackList } from "./pack.ts";
+import { checkRecords, type PackCheck, readPackList } from "./pack.ts";
 import type { Damage, DamagedRange, Effect, VerifyCursor, VerifyLevel, VerifyReport } from "./report.ts";
 import { addRange, type IsBad, traceRoot } from "./trace.ts";
 
@@ -95,6 +95,12 @@ function newFindings() {
 	const byObject = new Map<string, Damage>();
 	const byName = new Map<string, Damage>();
 	const latin1 = (name: Uint8Array) => Buffer.from(name).toString("latin1");
+	/** Damage that is something's absence: it counts only where a snapshot that is still there needs it. */
+	const absences = new Set<Damage>();
+	function addAbsence(object: string, reason: string, name: Uint8Array): void {
+		if (!byObject.has(object)) absences.add(add(object, reason, name));
+		else add(object, reason, name);
+	}
 	function add(object: string, reason: string, name?: Uint8Array): Damage {
 		const damage = byObject.get(object) ?? { object, reason, records: [], effects: [] };
 		byObject.set(object, damage);
@@ -108,6 +114,7 @@ function newFindings() {
 	const goneIds = new Set<string>();
 	return {
 		add,
+		addAbsence,
 		/** A pack that is not there or whose own list does not read. */
 		badPack({ id, liveRecords, indexedAtMs }: MarkedPack, error: VaultError): void {
 			if (error.code !== "NOT_FOUND") return void add(packKey(id), error.message);
@@ -133,7 +140,10 @@ function newFindings() {
 			}
 			addRange(effect.ranges, range);
 		},
-		list: () => [...byObject.values()].sort((one, other) => (one.object < other.object ? -1 : 1)),
+		list: () =>
+			[...byObject.values()]
+				.filter((damage) => !absences.has(damage) || damage.effects.length > 0)
+				.sort((one, other) => (one.object < other.object ? -1 : 1)),
 	};
 }
 
@@ -157,7 +167,7 @@ async function readRoots({ target, keyring }: Parts, findings: Findings): Promis
 async function markRoots(place: CollectPlace, roots: RootDocument[], findings: Findings): Promise<Marked> {
 	const hex = (name: Uint8Array) => Buffer.from(name).toString("hex");
 	const broken = (name: Uint8Array, error: VaultError) =>
-		void findings.add(error.object ?? hex(name), error.message, name);
+		findings.addAbsence(error.object ?? hex(name), error.message, name);
 	return mark(place, {
 		condemned: { mine: new Set(), others: new Set() },
 		tops: roots.flatMap(({ root, packs }) =>
@@ -198,7 +208,14 @@ async function readPack(
 		// Readers still find the records by the index objects.
 		entries = isVaultError(error, "NOT_FOUND") ? [] : await entriesByIndex(parts, pack.id);
 	}
-	const check = await checkRecords(target, keyring, { id: pack.id, entries, pace });
+	let check: PackCheck;
+	try {
+		check = await checkRecords(target, keyring, { id: pack.id, entries, pace });
+	} catch (error) {
+		// A collection took it meanwhile: what was in it is elsewhere, or needed by nobody, or lost.
+		if (!isVaultError(error, "NOT_FOUND")) throw error;
+		return findings.badPack(pack, error);
+	}
 	report.records += check.records;
 	report.bytes += check.bytes;
 	for (const { name, error } of check.wrong) findings.add(packKey(pack.id), error.message, name);
@@ -231,7 +248,7 @@ async function findLost(place: CollectPlace, findings: Findings): Promise<void> 
 		}
 	}
 	for (const [name, id] of lost) {
-		findings.add(packKey(id), `The object ${packKey(id)} is missing.`, Buffer.from(name, "latin1"));
+		findings.addAbsence(packKey(id), `The object ${packKey(id)} is missing.`, Buffer.from(name, "latin1"));
 	}
 }
 
@@ -255,7 +272,20 @@ async function traceAll(place: CollectPlace, roots: RootDocument[], findings: Fi
 	};
 	for (const root of roots) {
 		place.signal?.throwIfAborted();
-		await traceRoot(root, pages, isBad, findings.effect);
+		const effects: Parameters<typeof findings.effect>[] = [];
+		await traceRoot(root, pages, isBad, (...effect) => void effects.push(effect));
+		// A snapshot that was deleted meanwhile may have lost what it needed.
+		if (await isThere(place, root)) for (const effect of effects) findings.effect(...effect);
+	}
+}
+
+async function isThere({ target }: CollectPlace, { root }: RootDocument): Promise<boolean> {
+	try {
+		await target.head(rootKey(root.snapshotId));
+		return true;
+	} catch (error) {
+		if (isVaultError(error, "NOT_FOUND")) return false;
+		throw error;
 	}
 }
 
