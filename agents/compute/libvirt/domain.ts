@@ -63,9 +63,14 @@ export const domainOf = (virsh: Virsh, id: string): Domain => {
 		async freeze() {
 			const ping = ["qemu-agent-command", id, '{"execute":"guest-ping"}', "--timeout", String(pingSeconds)];
 			if (!(await quietly(ping))) return false;
-			if (await quietly(["domfsfreeze", id], { deadlineMs: freezeDeadlineMs })) return true;
-			await quietly(["domfsthaw", id]);
-			return false;
+			let frozen = false;
+			try {
+				frozen = await quietly(["domfsfreeze", id], { deadlineMs: freezeDeadlineMs });
+			} finally {
+				// Also when it did not end in time: the guest may have been frozen, or still be.
+				if (!frozen) await quietly(["domfsthaw", id], { deadlineMs: freezeDeadlineMs });
+			}
+			return frozen;
 		},
 		thaw: async () => void (await quietly(["domfsthaw", id], { deadlineMs: freezeDeadlineMs })),
 		beginBackup: async (xmlFile) => void (await call(["backup-begin", id, xmlFile], { deadlineMs: beginDeadlineMs })),
